@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* Memory for one translation: allocated by bumping a pointer, dropped whole. */
+#ifndef FORERUN_ARENA_H
+#define FORERUN_ARENA_H
+
+#include <stddef.h>
+
+/* One thread uses an arena at a time. Blocks are kept over arena_reset(), so a warm arena never calls malloc. */
+struct Arena {
+	struct ArenaBlock *first, *current;
+	size_t used;            /* bytes of current */
+};
+
+/* Returns SIZE zeroed bytes aligned to 16, valid until arena_reset(). Aborts when the host is out of memory. */
+void *arena_alloc(struct Arena *arena, size_t size);
+
+/* Returns a copy of the OLD bytes at P in room for SIZE bytes, the rest zeroed. */
+void *arena_grow(struct Arena *arena, const void *p, size_t old, size_t size);
+
+/* Forgets everything allocated. */
+void arena_reset(struct Arena *arena);
+
+/* Frees the arena's memory. */
+void arena_free(struct Arena *arena);
+
+#endif

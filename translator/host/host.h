@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* What every host processor provides to the translator: struct Host. */
+#ifndef FORERUN_HOST_H
+#define FORERUN_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "target/guest.h"
+#include "translator/ir.h"
+
+struct Block;
+
+/* Room in the code cache for one translation. The host writes at W what will run at W + EXEC_DELTA (the same memory, mapped twice:
+ * never writable and executable at one address). Data that code never executes (fault tables) goes to META. */
+struct CodeBuffer {
+	uint8_t *start, *end;           /* writable addresses; at least start of room */
+	ptrdiff_t exec_delta;           /* executable address minus writable address */
+	uint8_t *meta, *meta_end;       /* ordinary memory, kept as long as the code */
+};
+
+enum EmitResult {
+	EMIT_OK,
+	EMIT_NO_ROOM,                   /* the buffer is too small: the cache flushes and tries again */
+	EMIT_TOO_BIG,                   /* beyond the host's limits: the translator cuts the unit shorter and tries again */
+};
+
+/* A place in a block's code that jumps out of it to a known guest address, and can be made to jump straight to that block. */
+struct ExitSite {
+	uint64_t pc;                    /* guest address */
+	uint32_t patch;                 /* offset from Block.code to the field to patch, host's own meaning */
+	uint32_t stub;                  /* offset from Block.code where the unchained exit continues */
+	struct Block *target;           /* what it is chained to, or NULL. Under the cache lock */
+	struct ExitSite *next;          /* other exits chained to the same target, by Block.incoming */
+	struct Block *from;
+};
+
+/* One translation. Lives in the cache until the next full flush. */
+struct Block {
+	uint64_t pc;                    /* guest address of the entry */
+	uint32_t key;
+	uint32_t guest_size;            /* bytes of guest code from pc to the end of its last instruction (a block never wraps) */
+	const uint8_t *code;            /* executable entry; for the interpreter: its own program */
+	uint32_t code_size;
+	uint16_t ninsns, nexits;
+	bool valid;                     /* false once invalidated: not found any more, nothing jumps to it */
+	struct ExitSite *exits;         /* nexits of them */
+	struct ExitSite *incoming;
+	const uint8_t *meta;            /* host's own tables */
+	uint32_t meta_size;
+	struct Block *next_hash;        /* cache.c */
+	struct Block *next_page[2];     /* cache.c: lists by guest page of first and last byte */
+};
+
+struct Host {
+	const char *name;               /* "x86_64", "interp": -accel and -d */
+	bool is_jit;                    /* code is machine code in the cache */
+
+	/* Once, before the first translation, on the main thread: writes common code (enter, leave, ...) to BUF and advances
+	 * BUF->start. Returns false if this machine's processor lacks what the host needs (WHY gets a static line). */
+	bool (*init)(struct CodeBuffer *buf, const struct Guest *guest, const char **why);
+
+	/* Allocates and emits the unit IR to BUF: fills in code, code_size, exits, nexits, meta of BLOCK (exits from ARENA-independent memory:
+	 * BUF->meta) and advances BUF->start and BUF->meta. Under the translation lock. TEXT, if not NULL, receives a listing with host addresses (-d out_asm). */
+	enum EmitResult (*emit)(struct Ir *ir, struct CodeBuffer *buf, struct Block *block);
+
+	/* Runs translated code of CPU from BLOCK until something needs the run loop; sets Cpu.cause, Cpu.pc, Cpu.leave_site (a struct ExitSite that may
+	 * be chained to the block at Cpu.pc, or NULL; CAUSE_NONE). All guest state is in struct Cpu on return. */
+	void (*enter)(struct Cpu *cpu, const struct Block *block);
+
+	/* Makes SITE jump to BLOCK, or back to its stub if BLOCK is NULL. Under the cache lock, other threads running. */
+	void (*chain)(struct ExitSite *site, struct Block *block);
+
+	/* Whether host address PC is in the part of BLOCK that emit() made or common code; for faults. */
+	/* In a signal handler on the cpu's thread: host UCONTEXT faulted in BLOCK (NULL: in common code). Writes all guest state, exact for the guest
+	 * instruction concerned, to CPU (pc included) and changes UCONTEXT so that Host.enter returns with Cpu.cause = CAUSE.
+	 * Returns false if the host pc is not a recorded fault point (a bug of ours). */
+	bool (*recover)(struct Cpu *cpu, const struct Block *block, void *ucontext, enum Cause cause);
+
+	/* The guest pc of the instruction that host address PC belongs to, e.g. the return address of a probe's call; 0 if unknown.
+	 * Async-signal-safe. */
+	uint64_t (*guest_pc)(const struct Block *block, const void *pc);
+
+	/* The floating-point exception flags (FPX_*) in Cpu.host_fp of a cpu outside translated code, or, if INSIDE, in the host's register now. */
+	uint8_t (*fp_flags)(struct Cpu *cpu, bool inside);
+	/* Sets flags and rounding mode of the guest: Cpu.fflags and Cpu.round have been changed by C code (outside or INSIDE a call). */
+	void (*fp_update)(struct Cpu *cpu, bool inside);
+
+	/* Appends the assembler text of a block's code to TEXT, with the guest instructions it belongs to. */
+	void (*disassemble)(const struct Block *block, const struct Ir *ir, struct _GString *text);
+};
+
+extern const struct Host host_x86_64, host_interp;
+
+/* The host in use; set once by translator_init(). */
+extern const struct Host *host;
+
+#endif

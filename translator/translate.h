@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* The pipeline from guest code to a block in the cache, and the cache's insides shared by translator/ alone. */
+#ifndef FORERUN_TRANSLATE_H
+#define FORERUN_TRANSLATE_H
+
+#include "translator/host/host.h"
+#include "translator/translator.h"
+
+/* Translates the block at PC under KEY, or returns the one that another thread has just made. NULL: no executable code there; Cpu.fault_addr says where.
+ * On the cpu's thread, not holding locks. */
+struct Block *translate(struct Cpu *cpu, uint64_t pc, uint32_t key);
+
+/* Recent targets of indirect branches of one cpu; translated code reads it. */
+enum { JUMPS_BITS = 12, JUMPS_COUNT = 1 << JUMPS_BITS };
+struct JumpCache {
+	struct Jump {
+		uint64_t tag;           /* jump_tag(); never that of a real pc when empty */
+		const uint8_t *code;    /* Block.code */
+		const struct Block *block;
+		uint64_t spare;
+	} entry[JUMPS_COUNT];
+};
+/* Where the jump to PC is looked up: ((pc >> insn_align) & (JUMPS_COUNT - 1)). */
+static inline uint64_t jump_tag(uint64_t pc, uint32_t key) { return pc ^ ((uint64_t)key << 56); }
+static inline unsigned jump_index(uint64_t pc, unsigned insn_align) { return (pc >> insn_align) & (JUMPS_COUNT - 1); }
+
+/* -- cache.c: under the translation lock unless said otherwise */
+bool cache_init(size_t size, bool executable, char **error);
+void cache_lock(void);
+void cache_unlock(void);
+/* Any thread, no lock: the valid block or NULL. */
+struct Block *cache_find(uint64_t pc, uint32_t key);
+struct Block *cache_find_code(const void *host_pc);     /* any thread, no lock, async-signal-safe: the block whose code contains a host address */
+bool cache_has_code(const void *host_pc);               /* likewise: host_pc is in the code cache at all, common code included */
+/* Room for one translation; after emit, cache_commit(). */
+void cache_reserve(struct CodeBuffer *buf);
+struct Block *cache_new_block(void);
+void cache_commit(struct CodeBuffer *buf, struct Block *block);
+void cache_chain(struct ExitSite *site, struct Block *target);  /* takes the lock itself */
+void cache_flush_all(void);                             /* all cpus stopped */
+
+/* -- one per process, from the options */
+struct Translator {
+	const struct Guest *guest;
+	const struct Environment *env;
+	unsigned max_insns;
+	bool no_chain;
+};
+extern struct Translator translator;
+
+/* The poll page lies at this offset from struct Cpu: multiple of the page size behind the guest's struct; the slots follow it. */
+uint32_t cpu_poll_offset(const struct Guest *guest);
+uint32_t cpu_slots_offset(const struct Guest *guest);
+
+#endif
