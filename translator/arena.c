@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* Bump allocation for one translation. */
+#include "translator/arena.h"
+
+#include <stdalign.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCK_SIZE = 256 << 10, ALIGN = 16 };
+
+struct ArenaBlock {
+	struct ArenaBlock *next;
+	size_t size;                    /* bytes of data */
+	alignas(16) uint8_t data[];
+};
+
+static struct ArenaBlock *new_block(size_t size)
+{
+	struct ArenaBlock *block = malloc(sizeof *block + size);
+	if (!block) {
+		fputs("forerun: out of memory while translating\n", stderr);
+		abort();
+	}
+	block->next = NULL;
+	block->size = size;
+	return block;
+}
+
+/* Makes the next block that holds SIZE bytes current, keeping blocks that are too small in the chain. */
+static void advance(struct Arena *arena, size_t size)
+{
+	struct ArenaBlock **link = arena->current ? &arena->current->next : &arena->first;
+
+	while (*link && (*link)->size < size)
+		link = &(*link)->next;
+	if (!*link)
+		*link = new_block(size > BLOCK_SIZE ? size : BLOCK_SIZE);
+	arena->current = *link;
+	arena->used = 0;
+}
+
+void *arena_alloc(struct Arena *arena, size_t size)
+{
+	size = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+	if (!arena->current || arena->current->size - arena->used < size)
+		advance(arena, size);
+	void *p = arena->current->data + arena->used;
+	arena->used += size;
+	return memset(p, 0, size);
+}
+
+void *arena_grow(struct Arena *arena, const void *p, size_t old, size_t size)
+{
+	void *q = arena_alloc(arena, size);
+	if (old)
+		memcpy(q, p, old);
+	return q;
+}
+
+void arena_reset(struct Arena *arena)
+{
+	arena->current = NULL;
+	arena->used = 0;
+}
+
+void arena_free(struct Arena *arena)
+{
+	for (struct ArenaBlock *block = arena->first, *next; block; block = next) {
+		next = block->next;
+		free(block);
+	}
+	arena->first = NULL;
+	arena_reset(arena);
+}
