@@ -25,7 +25,8 @@ struct Task {
 	uint64_t saved_mask;
 	atomic_bool exiting;            /* another thread asks this one to end (exec, exit_group) */
 	bool vfork_child;               /* runs in the parent's memory until exec or exit */
-	bool syscall_restart;           /* the pending system call can be restarted (set by the dispatcher) */
+	uint8_t syscall_restart;        /* enum SyscallRestart: the result register holds -EINTR of a call that syscall_again() can restart */
+	uint64_t syscall_first;         /* first argument of the most recent call: what its result has overwritten */
 	int64_t last_syscall;           /* number of the most recent call */
 	struct Task *next;              /* list of all tasks of the process, under tasks_lock */
 };
@@ -34,7 +35,20 @@ static inline struct Task *task_current(void);
 
 /* -- blocking -------------------------------------------------------------------------------------------------- */
 
-enum { GUEST_ERESTARTSYS = 512 };       /* kernel-internal number, never shown to the guest */
+/* Special results of system call functions, negated like errno values and never shown to the guest. */
+enum {
+	GUEST_ERESTARTSYS = 512,        /* as -EINTR, but restarted as the row says although the row's function is its own */
+	GUEST_ESIGRETURN = 513,         /* the registers are set already: no result is written */
+	GUEST_EEXIT = 514,              /* the task ends */
+};
+
+/* What signal_deliver() does about an interrupted call: restart it by syscall_again() or leave -EINTR as its result. */
+enum SyscallRestart {
+	RESTART_none,                   /* no call was interrupted, or it returns EINTR in any case */
+	RESTART_sa,                     /* restart unless a handler without SA_RESTART runs */
+	RESTART_nohand,                 /* restart only if no handler runs */
+	RESTART_sock,                   /* only in the table: none if the socket has a timeout, else sa */
+};
 
 /* The host system call NUMBER with up to six arguments: the result or -errno. For calls that cannot block for long. */
 long host_syscall(long number, ...);
@@ -62,6 +76,9 @@ void signal_exec(void);                                 /* handlers to default, 
 
 /* -- the rest of the personality -------------------------------------------------------------------------------------- */
 bool linux_syscall(struct Cpu *cpu);                    /* syscall.c: CAUSE_SYSCALL; false if the task is to end */
+/* Sets the cpu back to the system call instruction of the call whose Task.syscall_restart is not RESTART_none, and clears that field. Before a signal frame is
+ * pushed. */
+void syscall_again(struct Task *task);
 
 static inline struct Task *task_current(void)
 {
