@@ -48,6 +48,7 @@ struct Cpu {
 	uint32_t host_fp;               /* the host's control/status register of the guest while outside translated code */
 	uint32_t host_fp_outer;         /* the host's own, while inside */
 	uint64_t fault_addr;
+	int fault_signal, fault_code;   /* host signal and si_code of the last memory fault: SIGSEGV or SIGBUS */
 	uint64_t spill[8];              /* scratch of the host back end */
 	void *host_frame;               /* stack pointer of translated code, for the host back end and crash reports */
 	struct JumpCache *jumps;        /* recent targets of indirect branches */

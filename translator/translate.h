@@ -10,16 +10,19 @@
  * On the cpu's thread, not holding locks. */
 struct Block *translate(struct Cpu *cpu, uint64_t pc, uint32_t key);
 
+enum { TRANSLATE_MAX_INSNS = 512 };     /* no block is longer */
+
 /* Recent targets of indirect branches of one cpu; translated code reads it. */
 enum { JUMPS_BITS = 12, JUMPS_COUNT = 1 << JUMPS_BITS };
 struct JumpCache {
 	struct Jump {
-		uint64_t tag;           /* jump_tag(); never that of a real pc when empty */
+		uint64_t tag;           /* jump_tag(), or JUMP_NONE */
 		const uint8_t *code;    /* Block.code */
 		const struct Block *block;
 		uint64_t spare;
 	} entry[JUMPS_COUNT];
 };
+#define JUMP_NONE (~(uint64_t)0)        /* the tag of no pc */
 /* Where the jump to PC is looked up: ((pc >> insn_align) & (JUMPS_COUNT - 1)). */
 static inline uint64_t jump_tag(uint64_t pc, uint32_t key) { return pc ^ ((uint64_t)key << 56); }
 static inline unsigned jump_index(uint64_t pc, unsigned insn_align) { return (pc >> insn_align) & (JUMPS_COUNT - 1); }
@@ -32,10 +35,12 @@ void cache_unlock(void);
 struct Block *cache_find(uint64_t pc, uint32_t key);
 struct Block *cache_find_code(const void *host_pc);     /* any thread, no lock, async-signal-safe: the block whose code contains a host address */
 bool cache_has_code(const void *host_pc);               /* likewise: host_pc is in the code cache at all, common code included */
-/* Room for one translation; after emit, cache_commit(). */
-void cache_reserve(struct CodeBuffer *buf);
-struct Block *cache_new_block(void);
-void cache_commit(struct CodeBuffer *buf, struct Block *block);
+/* Room for one translation: cache_new_block(), Host.emit, cache_commit(). False when the cache is full and must be flushed. */
+bool cache_reserve(struct CodeBuffer *buf);
+struct Block *cache_new_block(struct CodeBuffer *buf);  /* zeroed, taken from BUF->meta */
+void cache_commit(struct CodeBuffer *buf, struct Block *block);         /* found from now on */
+void cache_commit_common(const struct CodeBuffer *buf); /* after Host.init: what it wrote stays for ever */
+uint64_t cache_generation(void);                        /* changes when all blocks are forgotten */
 void cache_chain(struct ExitSite *site, struct Block *target);  /* takes the lock itself */
 void cache_flush_all(void);                             /* all cpus stopped */
 
@@ -45,6 +50,7 @@ struct Translator {
 	const struct Environment *env;
 	unsigned max_insns;
 	bool no_chain;
+	bool optimise;                  /* run ir_optimise() */
 };
 extern struct Translator translator;
 

@@ -63,7 +63,7 @@ struct Host {
 
 	/* Allocates and emits the unit IR to BUF: fills in code, code_size, exits, nexits, meta of BLOCK (exits from ARENA-independent memory:
 	 * BUF->meta) and advances BUF->start and BUF->meta. Under the translation lock. TEXT, if not NULL, receives a listing with host addresses (-d out_asm). */
-	enum EmitResult (*emit)(struct Ir *ir, struct CodeBuffer *buf, struct Block *block);
+	enum EmitResult (*emit)(struct Ir *ir, struct CodeBuffer *buf, struct Block *block, struct _GString *text);
 
 	/* Runs translated code of CPU from BLOCK until something needs the run loop; sets Cpu.cause, Cpu.pc, Cpu.leave_site (a struct ExitSite that may
 	 * be chained to the block at Cpu.pc, or NULL; CAUSE_NONE). All guest state is in struct Cpu on return. */
@@ -72,7 +72,6 @@ struct Host {
 	/* Makes SITE jump to BLOCK, or back to its stub if BLOCK is NULL. Under the cache lock, other threads running. */
 	void (*chain)(struct ExitSite *site, struct Block *block);
 
-	/* Whether host address PC is in the part of BLOCK that emit() made or common code; for faults. */
 	/* In a signal handler on the cpu's thread: host UCONTEXT faulted in BLOCK (NULL: in common code). Writes all guest state, exact for the guest
 	 * instruction concerned, to CPU (pc included) and changes UCONTEXT so that Host.enter returns with Cpu.cause = CAUSE.
 	 * Returns false if the host pc is not a recorded fault point (a bug of ours). */
@@ -92,6 +91,9 @@ struct Host {
 };
 
 extern const struct Host host_x86_64, host_interp;
+
+/* The hosts of this build, best first, NULL-terminated: host/<machine>/hosts.c. */
+extern const struct Host *const hosts[];
 
 /* The host in use; set once by translator_init(). */
 extern const struct Host *host;

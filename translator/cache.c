@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: MIT */
+/* The code cache: memory for translations, and how they are found, chained and forgotten.
+ *
+ * Blocks are found without a lock; everything that changes the cache holds the translation lock. Memory of a block stays
+ * until the next full flush, for which all cpus are stopped, so a cpu may go on in a block that was invalidated behind it. */
+#include "translator/translate.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <glib.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "instrument/log.h"
+#include "instrument/probe.h"
+#include "translator/cpus.h"
+
+enum {
+	HASH_BITS = 15, HASH_SIZE = 1 << HASH_BITS,
+	PAGE_BITS = 12,
+	CODE_ALIGN = 16,
+	CODE_ROOM = 256 << 10,          /* bytes of code and of meta that any one translation fits in */
+	META_RATIO = 2,                 /* address space for meta, in sizes of the code cache */
+	DEFAULT_SIZE = 128 << 20,
+};
+
+static struct {
+	pthread_mutex_t lock;           /* the translation lock; recursive: a plugin may flush while its block is translated */
+	uint8_t *code, *code_end, *code_next;   /* writable alias */
+	ptrdiff_t exec_delta;
+	bool executable;
+	int fork_fd;                    /* between fork_prepare and fork_done: a copy of the code for the child */
+	uint8_t *meta, *meta_end, *meta_next;
+	uint8_t *code_first;            /* first byte behind the host's common code */
+	_Atomic(struct Block *) *hash;
+	GHashTable *pages;              /* guest page number -> first struct Block of its list */
+	struct Block **order;           /* blocks by rising code address */
+	atomic_uint norder;
+	unsigned order_cap;
+	struct CacheStatistics statistics;
+	_Atomic uint64_t generation;    /* counts the times all blocks were forgotten */
+} cache;
+
+static unsigned hash_index(uint64_t pc, uint32_t key)
+{
+	return ((jump_tag(pc, key) >> 1) * 0x9e3779b97f4a7c15ull) >> (64 - HASH_BITS);
+}
+
+/* -- memory ----------------------------------------------------------------------------------------------------- */
+
+/* Maps SIZE bytes of FD executable, within reach of a 32-bit displacement of our own code if there is room. */
+static void *map_executable(int fd, size_t size)
+{
+	uintptr_t near = (uintptr_t)&map_executable & -(uintptr_t)(2 << 20);
+
+	for (unsigned i = 1; i < 24; i++) {
+		void *p = mmap((void *)(near - size - i * ((uintptr_t)32 << 20)), size, PROT_READ | PROT_EXEC,
+			       MAP_SHARED | MAP_FIXED_NOREPLACE, fd, 0);
+		if (p != MAP_FAILED)
+			return p;
+	}
+	return mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+}
+
+static int new_code_file(size_t size)
+{
+	int fd = memfd_create("forerun-code", MFD_CLOEXEC);
+
+	if (fd >= 0 && ftruncate(fd, size) != 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static bool map_code(size_t size, bool executable)
+{
+	cache.executable = executable;
+	if (!executable) {
+		cache.code = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		return cache.code != MAP_FAILED;
+	}
+	int fd = new_code_file(size);
+	if (fd < 0)
+		return false;
+	cache.code = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+	uint8_t *exec = map_executable(fd, size);
+	cache.exec_delta = exec - cache.code;
+	int saved = errno;
+	close(fd);
+	errno = saved;
+	return cache.code != MAP_FAILED && exec != MAP_FAILED;
+}
+
+bool cache_init(size_t size, bool executable, char **error)
+{
+	pthread_mutexattr_t attr;
+
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
+	pthread_mutex_init(&cache.lock, &attr);
+	pthread_mutexattr_destroy(&attr);
+	if (!size)
+		size = DEFAULT_SIZE;
+	size = MAX(size, (size_t)4 * CODE_ROOM) & ~(size_t)4095;
+	cache.meta = mmap(NULL, size * META_RATIO, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (cache.meta == MAP_FAILED || !map_code(size, executable)) {
+		*error = g_strdup_printf("cannot map a code cache of %zu MiB: %s", size >> 20, g_strerror(errno));
+		return false;
+	}
+	cache.code_next = cache.code;
+	cache.code_end = cache.code + size;
+	cache.meta_next = cache.meta;
+	cache.meta_end = cache.meta + size * META_RATIO;
+	cache.hash = g_malloc0(HASH_SIZE * sizeof *cache.hash);
+	cache.pages = g_hash_table_new(NULL, NULL);
+	cache.order_cap = size / CODE_ALIGN / 4;
+	cache.order = mmap(NULL, cache.order_cap * sizeof *cache.order, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	g_assert(cache.order != MAP_FAILED);
+	return true;
+}
+
+void cache_lock(void)
+{
+	pthread_mutex_lock(&cache.lock);
+}
+
+void cache_unlock(void)
+{
+	pthread_mutex_unlock(&cache.lock);
+}
+
+uint64_t cache_generation(void)
+{
+	return cache.generation;
+}
+
+bool cache_reserve(struct CodeBuffer *buf)
+{
+	*buf = (struct CodeBuffer){
+		.start = cache.code_next, .end = cache.code_end, .exec_delta = cache.exec_delta,
+		.meta = cache.meta_next, .meta_end = cache.meta_end,
+	};
+	return buf->end - buf->start >= CODE_ROOM && buf->meta_end - buf->meta >= CODE_ROOM &&
+	       cache.norder < cache.order_cap;
+}
+
+static uint8_t *align_up(uint8_t *p, unsigned align)
+{
+	return (uint8_t *)(((uintptr_t)p + align - 1) & -(uintptr_t)align);
+}
+
+void cache_commit_common(const struct CodeBuffer *buf)
+{
+	cache.code_next = cache.code_first = align_up(buf->start, 64);
+}
+
+struct Block *cache_new_block(struct CodeBuffer *buf)
+{
+	struct Block *block = (struct Block *)align_up(buf->meta, 16);
+
+	buf->meta = (uint8_t *)(block + 1);
+	return memset(block, 0, sizeof *block);
+}
+
+/* -- lists of blocks by guest page --------------------------------------------------------------------------------- */
+
+static gpointer page_key(uint64_t page)
+{
+	return (gpointer)(uintptr_t)(page + 1);
+}
+
+/* Pages of the first and the last byte of a block. */
+static uint64_t block_page(const struct Block *block, unsigned which)
+{
+	return (block->pc + (which ? block->guest_size - 1 : 0)) >> PAGE_BITS;
+}
+
+/* The link by which BLOCK continues PAGE's list. */
+static struct Block **page_link(struct Block *block, uint64_t page)
+{
+	return &block->next_page[block_page(block, 0) != page];
+}
+
+static void page_add(struct Block *block, uint64_t page)
+{
+	*page_link(block, page) = g_hash_table_lookup(cache.pages, page_key(page));
+	g_hash_table_insert(cache.pages, page_key(page), block);
+}
+
+static void page_remove(struct Block *block, uint64_t page)
+{
+	struct Block *first = g_hash_table_lookup(cache.pages, page_key(page)), *at = first;
+
+	if (first == block) {
+		g_hash_table_insert(cache.pages, page_key(page), *page_link(block, page));
+		return;
+	}
+	while (at && *page_link(at, page) != block)
+		at = *page_link(at, page);
+	assert(at);
+	*page_link(at, page) = *page_link(block, page);
+}
+
+/* -- finding ---------------------------------------------------------------------------------------------------- */
+
+struct Block *cache_find(uint64_t pc, uint32_t key)
+{
+	struct Block *block = atomic_load_explicit(&cache.hash[hash_index(pc, key)], memory_order_acquire);
+
+	while (block && !(block->pc == pc && block->key == key && __atomic_load_n(&block->valid, __ATOMIC_ACQUIRE)))
+		block = __atomic_load_n(&block->next_hash, __ATOMIC_ACQUIRE);
+	return block;
+}
+
+bool cache_has_code(const void *host_pc)
+{
+	const uint8_t *p = (const uint8_t *)host_pc - cache.exec_delta;
+
+	return cache.code && p >= cache.code && p < cache.code_end;
+}
+
+struct Block *cache_find_code(const void *host_pc)
+{
+	const uint8_t *p = host_pc;
+	unsigned low = 0, high = atomic_load_explicit(&cache.norder, memory_order_acquire);
+
+	if (!cache_has_code(host_pc))
+		return NULL;
+	while (low < high) {
+		unsigned middle = low + (high - low) / 2;
+		if (cache.order[middle]->code <= p)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (!low)
+		return NULL;
+	struct Block *block = cache.order[low - 1];
+	/* a return address may lie just behind the last call of a block */
+	return p <= block->code + block->code_size ? block : NULL;
+}
+
+void cache_commit(struct CodeBuffer *buf, struct Block *block)
+{
+	cache.code_next = align_up(buf->start, CODE_ALIGN);
+	cache.meta_next = align_up(buf->meta, 16);
+	cache.order[cache.norder] = block;
+	atomic_store_explicit(&cache.norder, cache.norder + 1, memory_order_release);
+	for (unsigned which = 0; which < 2; which++)
+		if (!which || block_page(block, 1) != block_page(block, 0))
+			page_add(block, block_page(block, which));
+	_Atomic(struct Block *) *bucket = &cache.hash[hash_index(block->pc, block->key)];
+	block->next_hash = atomic_load_explicit(bucket, memory_order_relaxed);
+	block->valid = true;
+	atomic_store_explicit(bucket, block, memory_order_release);
+	cache.statistics.blocks++;
+	cache.statistics.guest_bytes += block->guest_size;
+	cache.statistics.guest_insns += block->ninsns;
+}
+
+/* -- chaining --------------------------------------------------------------------------------------------------- */
+
+/* Takes SITE out of the list of its target. */
+static void unlink_site(struct ExitSite *site)
+{
+	struct ExitSite **link = &site->target->incoming;
+
+	while (*link != site)
+		link = &(*link)->next;
+	*link = site->next;
+	site->target = NULL;
+}
+
+void cache_chain(struct ExitSite *site, struct Block *target)
+{
+	cache_lock();
+	if (site->from->valid && target->valid && site->target != target) {
+		if (site->target)
+			unlink_site(site);
+		site->target = target;
+		site->next = target->incoming;
+		target->incoming = site;
+		host->chain(site, target);
+		cache.statistics.chains++;
+	}
+	cache_unlock();
+}
+
+static void unchain_incoming(struct Block *block)
+{
+	for (struct ExitSite *site = block->incoming, *next; site; site = next) {
+		next = site->next;
+		host->chain(site, NULL);
+		site->target = NULL;
+		site->next = NULL;
+	}
+	block->incoming = NULL;
+}
+
+static void forget_jump(struct Cpu *cpu, void *data)
+{
+	const struct Block *block = data;
+	struct Jump *jump = &cpu->jumps->entry[jump_index(block->pc, cpu->guest->insn_align)];
+
+	if (__atomic_load_n(&jump->block, __ATOMIC_RELAXED) == block)
+		__atomic_store_n(&jump->tag, JUMP_NONE, __ATOMIC_SEQ_CST);
+}
+
+/* Nothing finds or enters the block any more; it stays in the lists of its pages. */
+static void forget(struct Block *block)
+{
+	_Atomic(struct Block *) *bucket = &cache.hash[hash_index(block->pc, block->key)];
+	struct Block *at = atomic_load_explicit(bucket, memory_order_relaxed);
+
+	__atomic_store_n(&block->valid, false, __ATOMIC_SEQ_CST);
+	if (at == block)
+		atomic_store_explicit(bucket, block->next_hash, memory_order_release);
+	else {
+		while (at->next_hash != block)
+			at = at->next_hash;
+		__atomic_store_n(&at->next_hash, block->next_hash, __ATOMIC_RELEASE);
+	}
+	unchain_incoming(block);
+	cpu_for_each(forget_jump, block);
+	cache.statistics.invalidations++;
+}
+
+/* -- forgetting by address ------------------------------------------------------------------------------------------- */
+
+/* Forgets the blocks of a page, which leaves cache.pages. */
+static void forget_page(uint64_t page)
+{
+	struct Block *block;
+
+	while ((block = g_hash_table_lookup(cache.pages, page_key(page)))) {
+		forget(block);
+		page_remove(block, page);
+		for (unsigned which = 0; which < 2; which++)
+			if (block_page(block, which) != page)
+				page_remove(block, block_page(block, which));
+	}
+	g_hash_table_remove(cache.pages, page_key(page));
+	translator.env->code_dropped(page << PAGE_BITS);
+}
+
+/* The pages of [FIRST, LAST] that hold code, by looking at all that do. Ends with page ~0. */
+static GArray *pages_in_range(uint64_t first, uint64_t last)
+{
+	GArray *found = g_array_new(FALSE, FALSE, sizeof(uint64_t));
+	GHashTableIter iter;
+	gpointer key;
+
+	g_hash_table_iter_init(&iter, cache.pages);
+	while (g_hash_table_iter_next(&iter, &key, NULL)) {
+		uint64_t page = (uintptr_t)key - 1;
+		if (page >= first && page <= last)
+			g_array_append_val(found, page);
+	}
+	return found;
+}
+
+void cache_invalidate(uint64_t addr, uint64_t len)
+{
+	if (!len || !cache.pages)
+		return;
+	uint64_t first = addr >> PAGE_BITS, last = (addr + len - 1) >> PAGE_BITS;
+
+	cache_lock();
+	if (last - first < 64) {
+		for (uint64_t page = first; page <= last; page++)
+			if (g_hash_table_contains(cache.pages, page_key(page)))
+				forget_page(page);
+	} else {
+		GArray *pages = pages_in_range(first, last);
+		for (unsigned i = 0; i < pages->len; i++)
+			forget_page(g_array_index(pages, uint64_t, i));
+		g_array_free(pages, TRUE);
+	}
+	cache_unlock();
+}
+
+static void flush_event(void *data)
+{
+	(void)data;
+	if (cache.code_next - cache.code > (cache.code_end - cache.code) / 2)
+		cache_flush_all();
+	else
+		instrument_flush();
+}
+
+void cache_flush(void)
+{
+	cache_lock();
+	GArray *pages = pages_in_range(0, UINT64_MAX);
+	for (unsigned i = 0; i < pages->len; i++)
+		forget_page(g_array_index(pages, uint64_t, i));
+	g_array_free(pages, TRUE);
+	cache.generation++;
+	cache_unlock();
+	cpu_exclusive_later(flush_event, NULL);
+}
+
+static void forget_cpu(struct Cpu *cpu, void *data)
+{
+	(void)data;
+	for (unsigned i = 0; i < JUMPS_COUNT; i++)
+		cpu->jumps->entry[i].tag = JUMP_NONE;
+	cpu->leave_site = NULL;
+}
+
+void cache_flush_all(void)
+{
+	GHashTableIter iter;
+	gpointer key;
+
+	cache_lock();
+	g_hash_table_iter_init(&iter, cache.pages);
+	while (g_hash_table_iter_next(&iter, &key, NULL))
+		translator.env->code_dropped(((uintptr_t)key - 1) << PAGE_BITS);
+	g_hash_table_remove_all(cache.pages);
+	for (unsigned i = 0; i < HASH_SIZE; i++)
+		atomic_store_explicit(&cache.hash[i], NULL, memory_order_relaxed);
+	atomic_store(&cache.norder, 0);
+	cache.code_next = cache.code_first;
+	cache.meta_next = cache.meta;
+	cpu_for_each(forget_cpu, NULL);
+	cache.statistics.flushes++;
+	cache.statistics.blocks = cache.statistics.guest_bytes = cache.statistics.guest_insns = 0;
+	cache.generation++;
+	cache_unlock();
+	instrument_flush();
+}
+
+void cache_statistics(struct CacheStatistics *statistics)
+{
+	cache_lock();
+	*statistics = cache.statistics;
+	statistics->code_bytes = cache.code_end - cache.code;
+	statistics->code_used = cache.code_next - cache.code;
+	statistics->meta_used = cache.meta_next - cache.meta;
+	cache_unlock();
+}
+
+/* The two aliases are shared mappings, so a forked child must get a file of its own. It is filled before the fork: afterwards
+ * the parent would change code while the child copies it. */
+static int copy_code(void)
+{
+	int fd = new_code_file(cache.code_end - cache.code);
+
+	for (const uint8_t *p = cache.code; fd >= 0 && p < cache.code_next;) {
+		ssize_t n = write(fd, p, cache.code_next - p);
+		if (n <= 0) {
+			close(fd);
+			return -1;
+		}
+		p += n;
+	}
+	return fd;
+}
+
+static void adopt_code(int fd)
+{
+	size_t size = cache.code_end - cache.code;
+
+	if (fd < 0 ||
+	    mmap(cache.code, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd, 0) == MAP_FAILED ||
+	    mmap(cache.code + cache.exec_delta, size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
+		report("no memory for the code cache of a forked process");
+		_exit(1);
+	}
+}
+
+void translator_fork_prepare(void)
+{
+	cpus_fork_prepare();
+	cache_lock();
+	cpus_fork_prepare_list();
+	if (cache.executable)
+		cache.fork_fd = copy_code();
+}
+
+void translator_fork_done(bool child)
+{
+	if (cache.executable) {
+		if (child)
+			adopt_code(cache.fork_fd);
+		if (cache.fork_fd >= 0)
+			close(cache.fork_fd);
+	}
+	cpus_fork_done(child);
+	cache_unlock();
+}

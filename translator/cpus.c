@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/* The cpus of the process: making them, asking them to leave translated code, and stopping them all. */
+#include "translator/cpus.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "translator/host/host.h"
+#include "translator/translate.h"
+
+enum { PAGE = 4096 };
+
+struct Pending {
+	struct Pending *next;
+	void (*fn)(void *data);
+	void *data;
+};
+
+static struct {
+	pthread_mutex_t list_lock;      /* leaf: nothing is locked under it */
+	struct Cpu *first;
+	pthread_mutex_t gate;           /* of the three below */
+	pthread_cond_t left, opened;    /* a cpu left translated code; the exclusive section ended */
+	_Atomic bool closed;            /* an exclusive section runs or waits for the cpus to leave */
+	_Atomic(struct Pending *) pending;
+} cpus = {
+	.list_lock = PTHREAD_MUTEX_INITIALIZER, .gate = PTHREAD_MUTEX_INITIALIZER,
+	.left = PTHREAD_COND_INITIALIZER, .opened = PTHREAD_COND_INITIALIZER,
+};
+
+static _Thread_local struct Cpu *current;
+
+/* -- making ------------------------------------------------------------------------------------------------------ */
+
+static size_t state_size(const struct Guest *guest)
+{
+	return (guest->cpu_size + PAGE - 1) & ~(size_t)(PAGE - 1);
+}
+
+uint32_t cpu_poll_offset(const struct Guest *guest)
+{
+	return state_size(guest);
+}
+
+uint32_t cpu_slots_offset(const struct Guest *guest)
+{
+	return state_size(guest) + PAGE;
+}
+
+static void *poll_page(const struct Cpu *cpu)
+{
+	return (char *)cpu + cpu_poll_offset(cpu->guest);
+}
+
+/* The smallest index that no cpu has. Under the list lock. */
+static unsigned free_index(void)
+{
+	for (unsigned index = 0;; index++) {
+		struct Cpu *cpu = cpus.first;
+		while (cpu && cpu->index != index)
+			cpu = cpu->next;
+		if (!cpu)
+			return index;
+	}
+}
+
+struct Cpu *cpu_new(const struct Guest *guest, const struct Environment *env, struct Task *task)
+{
+	size_t size = cpu_slots_offset(guest) + (size_t)CPU_SLOTS_SIZE;
+	struct Cpu *cpu = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	struct JumpCache *jumps = aligned_alloc(64, sizeof *jumps);
+
+	if (cpu == MAP_FAILED || !jumps) {
+		fputs("forerun: out of memory for another cpu\n", stderr);
+		abort();
+	}
+	for (unsigned i = 0; i < JUMPS_COUNT; i++)
+		jumps->entry[i] = (struct Jump){ .tag = JUMP_NONE };
+	cpu->jumps = jumps;
+	cpu->guest = guest;
+	cpu->env = env;
+	cpu->task = task;
+	mprotect(poll_page(cpu), PAGE, PROT_READ);
+	guest->reset(cpu);
+	host->fp_update(cpu, false);
+	pthread_mutex_lock(&cpus.list_lock);
+	cpu->index = free_index();
+	cpu->next = cpus.first;
+	cpus.first = cpu;
+	pthread_mutex_unlock(&cpus.list_lock);
+	return cpu;
+}
+
+void cpu_free(struct Cpu *cpu)
+{
+	pthread_mutex_lock(&cpus.list_lock);
+	struct Cpu **link = &cpus.first;
+	while (*link != cpu)
+		link = &(*link)->next;
+	*link = cpu->next;
+	pthread_mutex_unlock(&cpus.list_lock);
+	if (current == cpu)
+		current = NULL;
+	free(cpu->jumps);
+	munmap(cpu, cpu_slots_offset(cpu->guest) + (size_t)CPU_SLOTS_SIZE);
+}
+
+struct Cpu *cpu_current(void)
+{
+	return current;
+}
+
+void cpu_set_current(struct Cpu *cpu)
+{
+	current = cpu;
+}
+
+void cpu_for_each(void (*fn)(struct Cpu *cpu, void *data), void *data)
+{
+	pthread_mutex_lock(&cpus.list_lock);
+	for (struct Cpu *cpu = cpus.first; cpu; cpu = cpu->next)
+		fn(cpu, data);
+	pthread_mutex_unlock(&cpus.list_lock);
+}
+
+/* -- interrupting ------------------------------------------------------------------------------------------------- */
+
+void cpu_interrupt(struct Cpu *cpu)
+{
+	if (!atomic_exchange(&cpu->interrupt, 1))
+		mprotect(poll_page(cpu), PAGE, PROT_NONE);
+}
+
+void cpus_clear_interrupt(struct Cpu *cpu)
+{
+	/* A cpu_interrupt() between the two leaves the page open and the word set, or the page closed and the word clear. The first is
+	 * found by the caller's next look at the word; the second costs one needless leave. */
+	atomic_store(&cpu->interrupt, 0);
+	mprotect(poll_page(cpu), PAGE, PROT_READ);
+}
+
+bool cpus_in_poll_page(const struct Cpu *cpu, const void *addr)
+{
+	const char *page = poll_page(cpu);
+
+	return (const char *)addr >= page && (const char *)addr < page + PAGE;
+}
+
+/* -- stopping all --------------------------------------------------------------------------------------------------- */
+
+bool cpus_enter(struct Cpu *cpu)
+{
+	__atomic_store_n(&cpu->running, 1, __ATOMIC_SEQ_CST);
+	if (!atomic_load(&cpus.closed) && !atomic_load(&cpu->interrupt))
+		return true;
+	cpus_leave(cpu);
+	pthread_mutex_lock(&cpus.gate);
+	while (atomic_load(&cpus.closed))
+		pthread_cond_wait(&cpus.opened, &cpus.gate);
+	pthread_mutex_unlock(&cpus.gate);
+	return false;
+}
+
+void cpus_leave(struct Cpu *cpu)
+{
+	__atomic_store_n(&cpu->running, 0, __ATOMIC_SEQ_CST);
+	if (atomic_load(&cpus.closed)) {
+		pthread_mutex_lock(&cpus.gate);
+		pthread_cond_broadcast(&cpus.left);
+		pthread_mutex_unlock(&cpus.gate);
+	}
+}
+
+static void ask_to_leave(struct Cpu *cpu, void *data)
+{
+	unsigned *running = data;
+
+	if (cpu != current && __atomic_load_n(&cpu->running, __ATOMIC_SEQ_CST)) {
+		++*running;
+		cpu_interrupt(cpu);
+	}
+}
+
+void cpu_exclusive(void (*fn)(void *data), void *data)
+{
+	pthread_mutex_lock(&cpus.gate);
+	while (atomic_load(&cpus.closed))
+		pthread_cond_wait(&cpus.opened, &cpus.gate);
+	atomic_store(&cpus.closed, true);
+	for (;;) {
+		unsigned running = 0;
+		cpu_for_each(ask_to_leave, &running);
+		if (!running)
+			break;
+		pthread_cond_wait(&cpus.left, &cpus.gate);
+	}
+	fn(data);
+	atomic_store(&cpus.closed, false);
+	pthread_cond_broadcast(&cpus.opened);
+	pthread_mutex_unlock(&cpus.gate);
+}
+
+void cpu_exclusive_later(void (*fn)(void *data), void *data)
+{
+	struct Pending *pending = malloc(sizeof *pending);
+
+	if (!pending)
+		abort();
+	*pending = (struct Pending){ .fn = fn, .data = data, .next = atomic_load(&cpus.pending) };
+	while (!atomic_compare_exchange_weak(&cpus.pending, &pending->next, pending))
+		;
+	if (current)
+		cpu_interrupt(current);
+}
+
+void cpus_run_pending(void)
+{
+	struct Pending *list = atomic_load_explicit(&cpus.pending, memory_order_relaxed) ?
+			       atomic_exchange(&cpus.pending, NULL) : NULL;
+	struct Pending *in_order = NULL;
+
+	while (list) {
+		struct Pending *next = list->next;
+		list->next = in_order;
+		in_order = list;
+		list = next;
+	}
+	while (in_order) {
+		struct Pending *next = in_order->next;
+		cpu_exclusive(in_order->fn, in_order->data);
+		free(in_order);
+		in_order = next;
+	}
+}
+
+void cpus_fork_prepare(void)
+{
+	pthread_mutex_lock(&cpus.gate);
+	while (atomic_load(&cpus.closed))
+		pthread_cond_wait(&cpus.opened, &cpus.gate);
+}
+
+void cpus_fork_prepare_list(void)
+{
+	pthread_mutex_lock(&cpus.list_lock);
+}
+
+void cpus_fork_done(bool child)
+{
+	if (child) {
+		/* only the forking thread is left; the others' cpus keep their memory, which nobody uses */
+		cpus.first = current;
+		if (current)
+			current->next = NULL;
+		pthread_cond_init(&cpus.left, NULL);
+		pthread_cond_init(&cpus.opened, NULL);
+	}
+	pthread_mutex_unlock(&cpus.list_lock);
+	pthread_mutex_unlock(&cpus.gate);
+}

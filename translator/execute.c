@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/* The run loop: finds or makes the block at the cpu's pc, runs translated code, and hands what it cannot do to the environment. */
+#include <fenv.h>
+#include <glib.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "instrument/log.h"
+#include "instrument/probe.h"
+#include "translator/cpus.h"
+#include "translator/fault.h"
+#include "translator/translate.h"
+
+/* -- dumps ------------------------------------------------------------------------------------------------------- */
+
+static void dump_registers(struct Cpu *cpu)
+{
+	const struct Guest *guest = cpu->guest;
+	GString *text = g_string_new(NULL);
+	unsigned column = 0;
+
+	for (unsigned i = 0; i < guest->nregisters; i++) {
+		const struct Register *reg = &guest->registers[i];
+		uint64_t value[2] = { 0, 0 };
+		unsigned size = register_read(cpu, reg, value);
+		if (!size)
+			continue;
+		g_string_append_printf(text, " %-8s ", reg->name);
+		if (size > 8)
+			g_string_append_printf(text, "%016" PRIx64, value[1]);
+		g_string_append_printf(text, "%0*" PRIx64 "%s", (int)MIN(size, 8u) * 2, value[0],
+				       ++column % 4 ? "" : "\n");
+	}
+	if (column % 4)
+		g_string_append_c(text, '\n');
+	log_write(text->str, text->len);
+	g_string_free(text, TRUE);
+}
+
+static void dump_entry(struct Cpu *cpu, const struct Block *block)
+{
+	if (log_wants(LOG_EXEC))
+		log_printf("Trace %u: %p [%016" PRIx64 "/%02x] %u insns\n", cpu->index, (const void *)block->code, block->pc,
+			   block->key, block->ninsns);
+	if (log_wants(LOG_CPU))
+		dump_registers(cpu);
+}
+
+/* -- the loop ------------------------------------------------------------------------------------------------------ */
+
+/* The block at the cpu's pc, or NULL with Cpu.cause set if there is no code. */
+static struct Block *find_block(struct Cpu *cpu)
+{
+	struct Block *block;
+
+	cpu->key = cpu->guest->block_key(cpu);
+	struct Jump *jump = &cpu->jumps->entry[jump_index(cpu->pc, cpu->guest->insn_align)];
+	uint64_t tag = jump_tag(cpu->pc, cpu->key);
+	if (jump->tag == tag)
+		return (struct Block *)jump->block;
+	block = cache_find(cpu->pc, cpu->key);
+	if (!block)
+		block = translate(cpu, cpu->pc, cpu->key);
+	if (!block) {
+		cpu->cause = CAUSE_FAULT_FETCH;
+		return NULL;
+	}
+	if (!translator.no_chain) {
+		jump->code = block->code;
+		jump->block = block;
+		__atomic_store_n(&jump->tag, tag, __ATOMIC_SEQ_CST);
+		/* whoever forgot the block meanwhile may have looked at this entry too early */
+		if (!__atomic_load_n(&block->valid, __ATOMIC_SEQ_CST))
+			jump->tag = JUMP_NONE;
+	}
+	return block;
+}
+
+/* What is pending outside translated code. False if the thread ends. */
+static bool attend(struct Cpu *cpu)
+{
+	cpus_run_pending();
+	if (!atomic_load(&cpu->interrupt))
+		return true;
+	cpus_clear_interrupt(cpu);
+	cpus_run_pending();
+	return cpu->env->interrupt(cpu);
+}
+
+/* Runs blocks until something is for the environment: Cpu.cause. */
+static void run_blocks(struct Cpu *cpu)
+{
+	do {
+		struct Block *block = find_block(cpu);
+		if (!block)
+			return;
+		struct ExitSite *site = (struct ExitSite *)cpu->leave_site;
+		cpu->leave_site = NULL;
+		if (site && !translator.no_chain)
+			cache_chain(site, block);
+		if (log_wants(LOG_EXEC | LOG_CPU))
+			dump_entry(cpu, block);
+		cpu->cause = CAUSE_NONE;
+		if (!cpus_enter(cpu)) {
+			cpu->cause = CAUSE_INTERRUPT;
+			return;
+		}
+		host->enter(cpu, block);
+		cpus_leave(cpu);
+	} while (cpu->cause == CAUSE_NONE && !atomic_load(&cpu->interrupt));
+}
+
+void cpu_run(struct Cpu *cpu)
+{
+	sigjmp_buf outer;
+	fenv_t fp;
+
+	cpu_set_current(cpu);
+	fault_thread_init();
+	fegetenv(&fp);
+	memcpy(&outer, &cpu->exception, sizeof outer);
+	if (sigsetjmp(cpu->exception, 0)) {
+		/* C code called by translated code left by cpu_raise() or cpu_redirect(), with all guest state in the cpu. */
+		cpu->in_probe = 0;
+		if (cpu->running) {
+			cpu->fflags |= host->fp_flags(cpu, true);
+			fesetenv(&fp);
+			host->fp_update(cpu, false);
+			cpus_leave(cpu);
+		}
+		cpu->leave_site = NULL;
+	}
+	for (;;) {
+		if (cpu->cause != CAUSE_NONE && cpu->cause != CAUSE_INTERRUPT) {
+			bool go_on = cpu->env->exception(cpu);
+			cpu->cause = CAUSE_NONE;
+			cpu->leave_site = NULL;
+			if (!go_on)
+				break;
+		}
+		if (!attend(cpu))
+			break;
+		run_blocks(cpu);
+	}
+	memcpy(&cpu->exception, &outer, sizeof outer);
+}
+
+void cpu_raise(struct Cpu *cpu, enum Cause cause, uint64_t fault_addr)
+{
+	cpu->cause = cause;
+	cpu->fault_addr = fault_addr;
+	siglongjmp(cpu->exception, 1);
+}
+
+void cpu_redirect(struct Cpu *cpu)
+{
+	cpu->cause = CAUSE_NONE;
+	siglongjmp(cpu->exception, 1);
+}
+
+/* -- floating point ------------------------------------------------------------------------------------------------- */
+
+uint8_t cpu_fflags(struct Cpu *cpu)
+{
+	return cpu->fflags | host->fp_flags(cpu, cpu->running);
+}
+
+void cpu_set_fp(struct Cpu *cpu, uint8_t fflags, uint8_t round)
+{
+	cpu->fflags = fflags;
+	cpu->round = round;
+	host->fp_update(cpu, cpu->running);
+}
