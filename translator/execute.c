@@ -76,6 +76,23 @@ static struct Block *find_block(struct Cpu *cpu)
 	return block;
 }
 
+/* Hands the exception in CPU to the environment. False if the thread ends. */
+static bool raise_exception(struct Cpu *cpu)
+{
+	bool memory = cpu->cause == CAUSE_FAULT_LOAD || cpu->cause == CAUSE_FAULT_STORE;
+
+	if (memory && cpu->fault_code == SI_KERNEL) {
+		uint64_t addr;
+		if (translate_fault_address(cpu, &addr))
+			cpu->fault_addr = addr;
+		cpu->fault_code = SEGV_MAPERR;
+	}
+	bool go_on = cpu->env->exception(cpu);
+	cpu->cause = CAUSE_NONE;
+	cpu->leave_site = NULL;
+	return go_on;
+}
+
 /* What is pending outside translated code. False if the thread ends. */
 static bool attend(struct Cpu *cpu)
 {
@@ -131,13 +148,8 @@ void cpu_run(struct Cpu *cpu)
 		cpu->leave_site = NULL;
 	}
 	for (;;) {
-		if (cpu->cause != CAUSE_NONE && cpu->cause != CAUSE_INTERRUPT) {
-			bool go_on = cpu->env->exception(cpu);
-			cpu->cause = CAUSE_NONE;
-			cpu->leave_site = NULL;
-			if (!go_on)
-				break;
-		}
+		if (cpu->cause != CAUSE_NONE && cpu->cause != CAUSE_INTERRUPT && !raise_exception(cpu))
+			break;
 		if (!attend(cpu))
 			break;
 		run_blocks(cpu);

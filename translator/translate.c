@@ -188,6 +188,48 @@ static struct Block *translate_locked(struct Cpu *cpu, uint64_t pc, uint32_t key
 	return block;
 }
 
+/* -- after a fault ------------------------------------------------------------------------------------------------ */
+
+/* The value of R at the start of the unit's only instruction: globals as the cpu has them, and sums of such. */
+static bool evaluate(const struct Ir *ir, const struct Cpu *cpu, Ref r, uint64_t *value)
+{
+	if (ref_is_const(r)) {
+		*value = ir_value(ir, r);
+		return true;
+	}
+	if (ir_is_global(ir, r)) {
+		memcpy(value, (const char *)cpu + ir->guest->globals[r].offset, sizeof *value);
+		return true;
+	}
+	for (unsigned i = 0; i < ir->nins; i++) {
+		const struct Ins *ins = &ir->ins[i];
+		uint64_t a, b;
+		if (ins->d == r)
+			return ins->op == IR_ADD && evaluate(ir, cpu, ins->a[0], &a) &&
+			       evaluate(ir, cpu, ins->a[1], &b) && (*value = a + b, true);
+	}
+	return false;
+}
+
+bool translate_fault_address(const struct Cpu *cpu, uint64_t *addr)
+{
+	static struct Code code;
+	bool found = false;
+
+	cache_lock();
+	arena_reset(&arena);
+	fetch_code(&code, cpu->pc, 1);
+	struct Ir *ir = ir_new(&arena, translator.guest, cpu->pc, translator.guest->block_key(cpu));
+	if (decode(ir, &code, 1))
+		for (unsigned i = 0; i < ir->nins && !found; i++)
+			if (ir_op_info[ir->ins[i].op].flags & OPF_MEM) {
+				found = evaluate(ir, cpu, ir->ins[i].a[0], addr);
+				*addr += ir->ins[i].imm;
+			}
+	cache_unlock();
+	return found;
+}
+
 static void flush_all(void *data)
 {
 	(void)data;

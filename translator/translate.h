@@ -10,6 +10,10 @@
  * On the cpu's thread, not holding locks. */
 struct Block *translate(struct Cpu *cpu, uint64_t pc, uint32_t key);
 
+/* The guest address that the memory instruction at Cpu.pc accesses, from the registers in CPU: for hosts that do not tell it (x86-64 does not for non-canonical
+ * ones). False if it cannot be known. On the cpu's thread, outside translated code. */
+bool translate_fault_address(const struct Cpu *cpu, uint64_t *addr);
+
 enum { TRANSLATE_MAX_INSNS = 512 };     /* no block is longer */
 
 /* Recent targets of indirect branches of one cpu; translated code reads it. */
