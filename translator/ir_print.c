@@ -7,11 +7,17 @@
 #include "target/guest.h"
 #include "translator/ir.h"
 
-static const char type_names[IR_NTYPES][5] = { "i32", "i64", "f32", "f64", "v128" };
+static const char *const type_names[IR_NTYPES] = { "i32", "i64", "f32", "f64", "v128" };
 static const char *const cond_names[] = {
 	"eq", "ne", "lt", "ge", "ltu", "geu", "le", "gt", "leu", "gtu", "always", "never",
 };
 static const char *const round_names[] = { "rne", "rtz", "rdn", "rup", "rmm" };
+
+/* NAMES[INDEX], also for units whose fields are wrong. */
+static const char *name_of(const char *const *names, unsigned count, unsigned index)
+{
+	return index < count ? names[index] : "?";
+}
 
 static void print_ref(const struct Ir *ir, Ref r, GString *text)
 {
@@ -66,9 +72,9 @@ static void print_modifier(const struct Ins *ins, GString *text)
 	unsigned flags = ir_op_info[ins->op].flags;
 
 	if (flags & OPF_COND || (ins->op == IR_CALL && ins->cond != COND_ALWAYS))
-		g_string_append_printf(text, ".%s", cond_names[ins->cond]);
+		g_string_append_printf(text, ".%s", name_of(cond_names, G_N_ELEMENTS(cond_names), ins->cond));
 	else if (flags & OPF_ROUND)
-		g_string_append_printf(text, ".%s", round_names[ins->cond]);
+		g_string_append_printf(text, ".%s", name_of(round_names, G_N_ELEMENTS(round_names), ins->cond));
 	else if (ins->op == IR_FENCE)
 		for (unsigned i = 0; i < 4; i++)
 			if (ins->cond & 1u << i)
@@ -94,7 +100,7 @@ void ir_print_ins(const struct Ir *ir, const struct Ins *ins, GString *text)
 	g_string_append_printf(text, "    %s", name);
 	g_free(name);
 	if (info->result != '-' || info->nargs)
-		g_string_append_printf(text, ".%s", type_names[ins->type]);
+		g_string_append_printf(text, ".%s", name_of(type_names, IR_NTYPES, ins->type));
 	print_modifier(ins, text);
 	do
 		g_string_append_c(text, ' ');
