@@ -58,7 +58,7 @@ static void append_fence(GString *text, unsigned set)
 
 static void append_operand(GString *text, char letter, uint64_t pc, const struct RiscvOperands *o)
 {
-	static const char modes[8][8] = { ",rne", ",rtz", ",rdn", ",rup", ",rmm", ",unknown", ",unknown", "" };
+	static const char modes[8][9] = { ",rne", ",rtz", ",rdn", ",rup", ",rmm", ",unknown", ",unknown", "" };
 
 	switch (letter) {
 	case 'd': g_string_append(text, x_names[o->rd]); break;

@@ -180,28 +180,46 @@ static char *take_item(struct Wish *w, const char *item)
 	return error;
 }
 
-/* Adds what the extensions of *SET imply, or drops those whose needs the user switched off. Returns NULL or the error: two wishes
- * that exclude each other. */
-static char *close_set(uint64_t *set, const struct Wish *w)
+/* SET with all that its extensions imply, directly or not. */
+static uint64_t implied(uint64_t set)
 {
 	uint64_t before;
 
 	do {
-		before = *set;
-		for (unsigned i = 0; i < G_N_ELEMENTS(implications); i++) {
-			unsigned a = implications[i].a, b = implications[i].b;
-			if (!(*set & bit(a)) || *set & bit(b))
-				continue;
-			if (!(w->off & bit(b)))
-				*set |= bit(b);
-			else if (w->on & bit(a))
-				return g_strdup_printf("-cpu: extension '%s' needs '%s', which is switched off; drop %s=off or %s=on",
-						       extensions[a].name, extensions[b].name, extensions[b].name, extensions[a].name);
-			else
-				*set &= ~bit(a);
-		}
-	} while (*set != before);
+		before = set;
+		for (unsigned i = 0; i < G_N_ELEMENTS(implications); i++)
+			if (set & bit(implications[i].a))
+				set |= bit(implications[i].b);
+	} while (set != before);
+	return set;
+}
+
+/* NULL, or the error if one extension that the user asked for needs one that he does not want. */
+static char *contradiction(const struct Wish *w)
+{
+	for (unsigned a = 0; a < NEXTENSIONS; a++) {
+		uint64_t missing = w->on & bit(a) ? implied(bit(a)) & w->off : 0;
+		if (!missing)
+			continue;
+		unsigned b = __builtin_ctzll(missing);
+		return g_strdup_printf("-cpu: extension '%s' needs '%s', which is switched off; drop %s=off or %s=on",
+				       extensions[a].name, extensions[b].name, extensions[b].name, extensions[a].name);
+	}
 	return NULL;
+}
+
+/* SET with all that its extensions imply, but without those that need one of OFF; of these the parts that do not stay. */
+static uint64_t closed(uint64_t set, uint64_t off)
+{
+	uint64_t before;
+
+	do {
+		before = set;
+		for (unsigned a = 0; a < NEXTENSIONS; a++)
+			if (set & bit(a) && implied(bit(a)) & off)
+				set = (set | implied(bit(a))) & ~bit(a) & ~off;
+	} while (set != before);
+	return implied(set);
 }
 
 static void install(uint64_t set)
@@ -212,21 +230,19 @@ static void install(uint64_t set)
 	riscv_decoder_build();
 }
 
-/* The extensions of MODEL with W applied, in *SET; or the error. */
-static char *resolve(unsigned model, const struct Wish *w, uint64_t *set)
+/* The extensions of MODEL with W, free of contradictions, applied. */
+static uint64_t resolve(unsigned model, const struct Wish *w)
 {
-	*set = 0;
+	uint64_t set = 0, doubles = bit(RISCV_EXT_C) | bit(RISCV_EXT_D);
+
 	for (unsigned i = 0; i < NEXTENSIONS; i++)
 		if (extensions[i].models & model)
-			*set |= bit(i);
-	*set = (*set & ~w->off) | w->on;
-	char *error = close_set(set, w);
-	if (error)
-		return error;
+			set |= bit(i);
+	set = closed((set & ~w->off) | w->on, w->off);
 	/* c takes in what d makes of it */
-	if (*set & bit(RISCV_EXT_C) && *set & bit(RISCV_EXT_D) && !(w->off & bit(RISCV_EXT_ZCD)))
-		*set |= bit(RISCV_EXT_ZCD);
-	return NULL;
+	if ((set & doubles) == doubles && !(w->off & bit(RISCV_EXT_ZCD)))
+		set |= bit(RISCV_EXT_ZCD);
+	return set;
 }
 
 bool riscv_configure(const char *model, char **error)
@@ -234,7 +250,6 @@ bool riscv_configure(const char *model, char **error)
 	char **items = g_strsplit(model ? model : "max", ",", -1), *wrong = NULL;
 	unsigned bits = 0;
 	struct Wish w = { 0 };
-	uint64_t set;
 
 	for (unsigned i = 0; items[0] && i < G_N_ELEMENTS(models); i++)
 		if (!strcmp(items[0], models[i].name))
@@ -244,9 +259,9 @@ bool riscv_configure(const char *model, char **error)
 	for (unsigned i = 1; !wrong && items[i]; i++)
 		wrong = take_item(&w, items[i]);
 	if (!wrong)
-		wrong = resolve(bits, &w, &set);
+		wrong = contradiction(&w);
 	if (!wrong)
-		install(set);
+		install(resolve(bits, &w));
 	g_strfreev(items);
 	if (wrong)
 		*error = wrong;
