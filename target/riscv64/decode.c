@@ -186,6 +186,7 @@ static struct RiscvOperands operands16(enum RiscvFormat format, uint32_t op)
 
 	switch (format) {
 	case RISCV_FMT_CNONE:
+	case RISCV_FMT_CRESERVED:
 		return (struct RiscvOperands){ 0 };
 	case RISCV_FMT_CI:
 		return (struct RiscvOperands){ .rd = rd, .rs1 = rd, .imm = imm6(op) };

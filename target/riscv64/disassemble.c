@@ -107,11 +107,7 @@ void riscv_disassemble(uint64_t pc, const uint8_t *bytes, unsigned length, GStri
 	const struct RiscvInsn *insn = length >= 2 && length >= riscv_length(opcode) ? riscv_decode(opcode) : NULL;
 	if (insn && insn->length == 2)
 		opcode &= 0xffff;
-	struct RiscvOperands o = { 0 };
-	if (insn)
-		o = riscv_operands(insn, opcode);
-	const struct Alias *alias = insn ? find_alias(opcode, &o) : NULL;
-	if (!alias && (!insn || (insn->reserved && insn->format == RISCV_FMT_CNONE))) {
+	if (!insn || insn->format == RISCV_FMT_CRESERVED) {
 		if (length >= 4 && riscv_length(opcode) == 4)
 			g_string_append_printf(text, ".4byte  0x%x", opcode);
 		else
@@ -119,6 +115,8 @@ void riscv_disassemble(uint64_t pc, const uint8_t *bytes, unsigned length, GStri
 		return;
 	}
 
+	struct RiscvOperands o = riscv_operands(insn, opcode);
+	const struct Alias *alias = find_alias(opcode, &o);
 	gsize start = text->len;
 	const char *operands = alias ? alias->text : insn->text;
 	if (alias) {
