@@ -3,11 +3,10 @@
 #include "target/riscv64/insns.h"
 #include "target/riscv64/translation.h"
 
-/* riscv_tr_reserved marks the rows that carve out reserved encodings. */
 #define INSN(name_, match_, mask_, format_, extension_, translation_, argument_, text_) \
 	{ .name = name_, .match = match_, .mask = mask_, .format = RISCV_FMT_##format_, .extension = RISCV_EXT_##extension_, \
-	  .length = ((match_) & 3) == 3 ? 4 : 2, .reserved = riscv_tr_##translation_ == riscv_tr_reserved, .argument = argument_, \
-	  .translate = riscv_tr_##translation_, .text = text_ },
+	  .length = ((match_) & 3) == 3 ? 4 : 2, .reserved = (uint32_t)(argument_) == RESERVED, \
+	  .argument = argument_, .translate = riscv_tr_##translation_, .text = text_ },
 
 const struct RiscvInsn riscv_insns[] = {
 #include "target/riscv64/insns.def"

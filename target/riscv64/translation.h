@@ -17,6 +17,7 @@ struct RiscvTranslation {
 /* Arguments of rows. */
 #define AMO(op, mem) ((op) | (mem) << 8)
 #define FP(op, type) ((op) | (type) << 8)
+#define RESERVED UINT32_MAX             /* of riscv_tr_reserved */
 #define ARG_LOW(t) ((t)->insn->argument & 0xff)
 #define ARG_HIGH(t) ((t)->insn->argument >> 8)
 

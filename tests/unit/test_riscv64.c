@@ -344,7 +344,8 @@ START_TEST(bad_cpu_strings_are_explained)
 	static const struct { const char *model, *culprit, *remedy; } rows[] = {
 		{ "cortex-a53", "'cortex-a53'", "-cpu help" }, { "", "''", "-cpu help" }, { "rv64,zbbb=on", "'zbbb'", "'zbb'" },
 		{ "rv64,quux=on", "'quux'", "-cpu help" }, { "rv64,zba=maybe", "'zba=maybe'", "zba=on" }, { "rv64,zba", "'zba'", "zba=on" },
-		{ "rv64,d=on,zicsr=off", "'d'", "zicsr=off" }, { "rv64,v=on", "'v'", "v=off" }, { "rv64,i=off", "'i'", "i=off" }, { "rv64,d=on,f=off", "'d'", "f=off" },
+		{ "rv64,d=on,zicsr=off", "'d'", "zicsr=off" }, { "rv64,v=on", "'v'", "v=off" }, { "rv64,i=off", "'i'", "i=off" },
+		{ "rv64,d=on,f=off", "'d'", "f=off" },
 		{ "rv64,,zba=on", "empty", "comma" }, { "rv64,cboz_blocksize=32", "cboz_blocksize", "64" }, { "rv64,g=off", "'g'", "rv64i" },
 	};
 
