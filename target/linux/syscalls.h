@@ -19,6 +19,8 @@ SyscallFunction pass, pass_blocking, absent;
 #include "target/linux/syscalls.def"
 #undef SYSCALL
 
+enum SyscallRestart { RESTART_none, RESTART_host, RESTART_nohand };
+
 struct SyscallRow {
 	const char *name;
 	int number;                     /* the guest's */
@@ -34,5 +36,10 @@ extern const unsigned syscall_rows_count;
 
 /* The row of guest number NUMBER, or NULL. Any thread. */
 const struct SyscallRow *syscall_row(int64_t number);
+
+/* Reads the argument kinds; once, before the first call. */
+void syscall_init(void);
+/* mm_unprotect() for the buffers of an array of COUNT iovecs at IOV. */
+void syscall_unprotect_iov(uint64_t iov, uint64_t count);
 
 #endif
