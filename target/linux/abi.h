@@ -16,6 +16,8 @@ struct LinuxAbi {
 	uint64_t (*hwcap)(void);                /* AT_HWCAP of the configured cpu */
 	const char *(*cpuinfo)(void);           /* text of one processor's part of /proc/cpuinfo after its "processor : N" line; static */
 	uint8_t syscall_length;                 /* bytes of the system call instruction */
+	bool clone_tls_last;                    /* clone(flags, sp, parent_tid, child_tid, tls), else tls stands before child_tid */
+	uint16_t signal_frame_size;             /* bytes of stack that push_signal() takes below an aligned SP */
 
 	/* at CAUSE_SYSCALL */
 	int64_t (*syscall_number)(const struct Cpu *cpu);

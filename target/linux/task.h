@@ -26,6 +26,8 @@
 #include "target/guest.h"
 #include "target/linux/abi.h"
 
+struct Exec;
+struct HostStack;
 struct SignalActions;
 
 /* One guest thread; it is one host thread. Fields belong to that thread unless marked otherwise. */
@@ -50,7 +52,8 @@ struct Task {
 	bool vfork_child;               /* runs in the parent's memory until exec or exit, and is in no list of tasks */
 	int64_t last_syscall;           /* number of the most recent call */
 	struct SignalActions *actions;  /* what the process does on each signal, shared by its tasks */
-	void *host_stack;               /* of a thread: from the pool in thread.c; NULL: the host's own */
+	struct HostStack *host_stack;   /* of a thread made by clone; NULL: the host's own */
+	struct Exec *exec;              /* the exec being done, exec.c */
 	struct Task *next;              /* list of all tasks of the process, under the task lock */
 };
 
@@ -91,7 +94,7 @@ int64_t task_mask_end(struct Task *task, int64_t result);
 /* What the host is told of a guest's set of signals: without the synchronous ones (signalfd). */
 uint64_t signal_host_mask(uint64_t mask);
 
-/* -- life cycle (process.c, thread.c) --------------------------------------------------------------------------------- */
+/* -- life cycle (process.c) --------------------------------------------------------------------------------- */
 struct Task *task_new(struct Cpu *cpu);
 /* Ends the whole process with an exit STATUS: instrument_exit(), log, _exit. */
 void process_exit(int status) __attribute__((noreturn));
