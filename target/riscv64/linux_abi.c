@@ -352,6 +352,7 @@ const struct LinuxAbi riscv_linux_abi = {
 	.hwcap = hwcap,
 	.cpuinfo = cpuinfo,
 	.syscall_length = 4,
+	.signal_frame_size = sizeof(struct GuestSigframe),
 	.syscall_number = syscall_number,
 	.syscall_args = syscall_args,
 	.syscall_result = syscall_result,
