@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Writes a static riscv64 program of random instruction streams, made from the decoder's own table.
  *
- * usage: generate SEED STREAMS OUTPUT [only=NAME-PREFIX] [skip=EXTENSION]... [length=N]
+ * usage: generate SEED STREAMS OUTPUT [only=NAME-PREFIX] [skip=EXTENSION-OR-NAME]... [length=N]
  *
  * Each stream starts from random registers, fcsr and memory, runs its instructions, and appends its final state to a buffer
  * that the program writes to its standard output when all streams have run: per stream x0-x31, f0-f31, fcsr, and the scratch memory.
@@ -207,6 +207,9 @@ static bool wanted(const struct RiscvInsn *row)
 		if (starts(row->name, never[i]))
 			return false;
 	for (unsigned i = 0; i < nskip; i++)
+		if (!strcmp(row->name, skip[i]))
+			return false;
+	for (unsigned i = 0; i < nskip; i++)
 		if (row->extension < sizeof extension_names / sizeof *extension_names &&
 		    !strcmp(extension_names[row->extension], skip[i]))
 			return false;
@@ -400,7 +403,7 @@ int main(int argc, char **argv)
 	unsigned length = 40;
 
 	if (argc < 4) {
-		fputs("usage: generate SEED STREAMS OUTPUT [only=PREFIX] [skip=EXTENSION]... [length=N]\n", stderr);
+		fputs("usage: generate SEED STREAMS OUTPUT [only=PREFIX] [skip=EXTENSION-OR-NAME]... [length=N]\n", stderr);
 		return 2;
 	}
 	state = strtoull(argv[1], NULL, 0) * 0x2545f4914f6cdd1dull;
