@@ -21,8 +21,9 @@ enum ProbeAccess { PROBE_NOTHING, PROBE_REGISTERS, PROBE_REGISTERS_WRITE };
 enum ProbePlace {
 	PROBE_BLOCK,            /* before the first instruction of the unit */
 	PROBE_INSN,             /* before an instruction */
-	PROBE_MEM_BEFORE,       /* before each memory access of an instruction, its address known */
-	PROBE_MEM_AFTER,        /* after each access that succeeded; Cpu.mem_value holds the value if the probe wants it */
+	PROBE_MEM_BEFORE,       /* before each memory access of an instruction, its address known; the access may yet fault */
+	PROBE_MEM_AFTER,        /* after each access that succeeded; Cpu.mem_value holds the value if the probe wants it (the access's
+				 * bytes of it, the rest is undefined). The instruction's result may have been assigned already */
 };
 
 /* The arguments of a call, in order; the list ends with ARG_END. */
@@ -47,7 +48,8 @@ enum ProbeKind { PROBE_CALL, PROBE_SLOT_ADD, PROBE_SLOT_STORE };
 struct Probe {
 	uint8_t kind;           /* enum ProbeKind */
 	uint8_t access;         /* enum ProbeAccess, of a call */
-	uint8_t mem;            /* memory places: 1 loads, 2 stores, 3 both; an atomic read-modify-write is one load and one store */
+	uint8_t mem;            /* memory places: PROBE_LOADS, PROBE_STORES or both. Every atomic read-modify-write is a load, then a store to
+				 * the same address: a compare-and-exchange (riscv's store-conditional) too, whether or not it changes memory */
 	bool want_value;        /* PROBE_MEM_AFTER */
 	bool fp;                /* the function may disturb floating-point flags (Plugin.uses_fp) */
 	uint8_t cond;           /* enum IrCond: call only if slot COND imm (unsigned); COND_ALWAYS */
@@ -65,6 +67,9 @@ unsigned probe_ninsns(const struct ProbeUnit *unit);
 uint64_t probe_block_pc(const struct ProbeUnit *unit);
 const struct IrInsn *probe_insn(const struct ProbeUnit *unit, unsigned index);
 struct Cpu *probe_cpu(const struct ProbeUnit *unit);            /* the translating cpu */
+/* What memory accesses instruction INDEX may make: union of PROBE_LOADS and PROBE_STORES. */
+enum { PROBE_LOADS = 1, PROBE_STORES = 2 };
+unsigned probe_insn_accesses(const struct ProbeUnit *unit, unsigned index);
 /* Attaches a copy of PROBE at PLACE of instruction INDEX (ignored for PROBE_BLOCK). Probes at one place run in the order of their attachment. */
 void probe_attach(struct ProbeUnit *unit, enum ProbePlace place, unsigned index, const struct Probe *probe);
 
@@ -101,8 +106,9 @@ bool instrument_syscall(struct Cpu *cpu, int64_t number, const uint64_t args[6],
 void instrument_syscall_return(struct Cpu *cpu, int64_t number, int64_t result);
 void instrument_exception(struct Cpu *cpu, uint64_t from_pc);
 void instrument_flush(void);
-/* The guest ends: on_exit of every subscriber, plugins' exit functions and destructors, the log. Idempotent: the second and later calls wait
- * for nothing and do nothing. Called on the ending thread from exit_group, a fatal signal (outside the handler), and the last thread's exit; and from
+/* The guest ends: on_exit of every subscriber (plugins' exit functions among them), plugins' destructors, stdio, the log. Idempotent: the second and later calls wait
+ * for nothing and do nothing. Libraries stay mapped, since other threads may still be in them or come to them: the destructors are called, the
+ * library is not closed, and whoever calls this ends the process by _exit() or a signal (exit() is caught and does the same). Called on the ending thread from exit_group, a fatal signal (outside the handler), and the last thread's exit; and from
  * execve before the point of no return if COMING_BACK is false. */
 void instrument_exit(void);
 
@@ -112,10 +118,14 @@ uint32_t probe_slots_new(size_t size);
 void probe_slots_free(uint32_t offset, size_t size);
 static inline void *probe_slot(struct Cpu *cpu, uint32_t offset) { return (char *)cpu + offset; }
 
-/* Registers by the table of struct Register, for APIs, logs and gdb. BUF needs 16 bytes. Return bytes, 0 if there is none. On the cpu's thread in a callback with
- * PROBE_REGISTERS access (or between blocks). */
+/* Registers by the table of struct Register, for APIs, logs and gdb. BUF needs 16 bytes, in guest byte order. Return bytes, 0 if there is none. On the cpu's thread in a
+ * callback with PROBE_REGISTERS access (or between blocks). */
 unsigned register_read(struct Cpu *cpu, const struct Register *reg, void *buf);
+/* The same, with PROBE_REGISTERS_WRITE access. False, and nothing changes, for read-only registers, for pc, and for a value that would change the key
+ * under which the running code was translated (riscv64: another rounding mode). */
 bool register_write(struct Cpu *cpu, const struct Register *reg, const void *buf);
+/* By gdb's name; NULL if the guest has none. Any thread. */
+const struct Register *register_find(const struct Guest *guest, const char *name);
 
 /* In a signal handler: a host fault outside translated and guarded code. Prints a short report naming plugin, callback and guest pc if a plugin's callback was running
  * (else forerun itself), writes the log out, and dies of SIG. */

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/* The report of a crash that is not the guest's. Everything here is async-signal-safe. */
+#include <signal.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "instrument/loader.h"
+#include "instrument/log.h"
+#include "instrument/probe.h"
+#include "translator/translate.h"
+
+enum {
+	STACK_WORDS = 1 << 16,          /* of the stack between crash and translated code that are looked at */
+	REPORT_MAX = 1024,
+};
+
+#define BUG_ADDRESS "this is a bug of forerun: please report it with the command line and the program"
+
+/* Text put together without stdio. */
+struct Text {
+	char text[REPORT_MAX];
+	size_t used;
+};
+
+static void add(struct Text *t, const char *s)
+{
+	while (*s && t->used < sizeof t->text)
+		t->text[t->used++] = *s++;
+}
+
+static void add_hex(struct Text *t, uint64_t value)
+{
+	char digits[19], *p = digits + sizeof digits - 1;
+
+	*p = 0;
+	do
+		*--p = "0123456789abcdef"[value & 15];
+	while (value >>= 4);
+	*--p = 'x';
+	*--p = '0';
+	add(t, p);
+}
+
+static void add_signal(struct Text *t, int sig)
+{
+	const char *name = sigabbrev_np(sig);
+	add(t, "SIG");
+	add(t, name ? name : "?");
+}
+
+/* Where the host was. */
+static void host_place(const void *ucontext, uint64_t *pc, uint64_t *sp)
+{
+	const ucontext_t *uc = ucontext;
+	*pc = *sp = 0;
+	if (!uc)
+		return;
+#if defined(__x86_64__)
+	*pc = uc->uc_mcontext.gregs[REG_RIP];
+	*sp = uc->uc_mcontext.gregs[REG_RSP];
+#elif defined(__aarch64__)
+	*pc = uc->uc_mcontext.pc;
+	*sp = uc->uc_mcontext.sp;
+#endif
+}
+
+/* What was running when the host crashed. */
+struct Culprit {
+	const struct Plugin *plugin;    /* NULL: forerun */
+	const char *callback;           /* outermost function of the plugin, or NULL */
+	const char *function;           /* innermost, or NULL */
+};
+
+static const struct Plugin *plugin_at(uint64_t addr)
+{
+	for (const struct Plugin *p = plugin_first(); p; p = p->next)
+		if (image_contains(&p->image, addr))
+			return p;
+	return NULL;
+}
+
+/* Looks at the words of the stack from SP up to END for return addresses into plugins: the outermost is the callback. */
+static void search_stack(uint64_t pc, uint64_t sp, uint64_t end, struct Culprit *culprit)
+{
+	const struct ImageSymbol *symbol;
+	const uint64_t *word = (const uint64_t *)((sp + 7) & ~(uint64_t)7);
+
+	culprit->plugin = plugin_at(pc);
+	if (culprit->plugin && (symbol = image_symbol(&culprit->plugin->image, pc)))
+		culprit->callback = culprit->function = symbol->name;
+	if (end < sp || end - sp > STACK_WORDS * sizeof *word)
+		end = sp;
+	for (; (uintptr_t)(word + 1) <= end; word++) {
+		const struct Plugin *plugin = plugin_at(*word - 1);
+		if (!plugin)
+			continue;
+		symbol = image_symbol(&plugin->image, *word - 1);
+		culprit->plugin = plugin;
+		if (symbol) {
+			culprit->callback = symbol->name;
+			if (!culprit->function)
+				culprit->function = symbol->name;
+		}
+	}
+}
+
+/* The guest instruction whose translation called what crashed; 0: none. */
+static uint64_t guest_pc(const struct Cpu *cpu)
+{
+	const void *back;
+
+	if (!cpu || !cpu->running || !cpu->host_frame || !host || !host->is_jit)
+		return cpu ? cpu->pc : 0;
+	memcpy(&back, (const char *)cpu->host_frame - sizeof back, sizeof back);
+	if (!cache_has_code(back))
+		return cpu->pc;
+	const struct Block *block = cache_find_code(back);
+	uint64_t pc = block ? host->guest_pc(block, back) : 0;
+	return pc ? pc : cpu->pc;
+}
+
+static struct Culprit find_culprit(const void *ucontext, const struct Cpu *cpu)
+{
+	struct Culprit culprit = { 0 };
+	uint64_t pc, sp;
+
+	host_place(ucontext, &pc, &sp);
+	search_stack(pc, sp, cpu && cpu->running ? (uint64_t)(uintptr_t)cpu->host_frame : sp, &culprit);
+	if (calling.owner) {
+		culprit.plugin = calling.owner;
+		culprit.callback = calling.name;
+	}
+	return culprit;
+}
+
+static void die(int sig)
+{
+	struct sigaction action = { .sa_handler = SIG_DFL };
+	sigset_t set;
+
+	sigaction(sig, &action, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, sig);
+	syscall(SYS_tgkill, getpid(), (pid_t)syscall(SYS_gettid), sig);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	_exit(128 + sig);
+}
+
+void instrument_crash(int sig, void *fault_addr, void *ucontext, struct Cpu *cpu)
+{
+	static volatile sig_atomic_t crashing;
+	struct Text t = { .used = 0 };
+	uint64_t pc, sp;
+
+	if (crashing)
+		die(sig);
+	crashing = 1;
+	struct Culprit culprit = find_culprit(ucontext, cpu);
+	host_place(ucontext, &pc, &sp);
+	add(&t, "forerun: ");
+	add_signal(&t, sig);
+	if (sig == SIGSEGV || sig == SIGBUS) {
+		add(&t, " at address ");
+		add_hex(&t, (uintptr_t)fault_addr);
+	}
+	if (culprit.plugin) {
+		add(&t, " in plugin '");
+		add(&t, culprit.plugin->given);
+		add(&t, "', callback ");
+		add(&t, culprit.callback ? culprit.callback : "unknown");
+		if (culprit.function && (!culprit.callback || strcmp(culprit.function, culprit.callback) != 0)) {
+			add(&t, ", function ");
+			add(&t, culprit.function);
+		}
+	} else {
+		add(&t, " in forerun itself");
+	}
+	add(&t, ", host pc ");
+	add_hex(&t, pc);
+	if (cpu) {
+		add(&t, ", guest pc ");
+		add_hex(&t, guest_pc(cpu));
+	}
+	if (!culprit.plugin)
+		add(&t, "; " BUG_ADDRESS);
+	if (t.used == sizeof t.text)
+		t.used--;
+	t.text[t.used++] = '\n';
+	log_flush_crash();
+	for (size_t done = 0; done < t.used;) {
+		ssize_t n = write(STDERR_FILENO, t.text + done, t.used - done);
+		if (n <= 0)
+			break;
+		done += n;
+	}
+	die(sig);
+	__builtin_unreachable();
+}
