@@ -48,13 +48,13 @@ static bool needs_pc(const struct Ir *ir, const struct Ins *ins)
 
 static enum Code code_of(const struct Ins *ins)
 {
-	bool vector = ins->type == IR_V128;
+	bool vector = ins->type == IR_V128, narrow = ins->type == IR_I32 || ins->type == IR_F32;
 
 	switch (ins->op) {
-	case IR_MOV: return vector ? CODE_MOV_128 : ins->type == IR_F32 ? CODE_MOV_32 : CODE_MOV;
+	case IR_MOV: return vector ? CODE_MOV_128 : narrow ? CODE_MOV_32 : CODE_MOV;
 	case IR_LOAD: return vector ? CODE_LOAD_128 : CODE_LOAD;
 	case IR_STORE: return vector ? CODE_STORE_128 : CODE_STORE;
-	default: return 2 * ins->op + (ins->type == IR_I32 || ins->type == IR_F32);
+	default: return 2 * ins->op + narrow;
 	}
 }
 
