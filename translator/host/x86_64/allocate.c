@@ -1,0 +1,574 @@
+/* SPDX-License-Identifier: MIT */
+/* Register allocation: where each variable is, in one forward pass along with emission after one backward pass for last uses. */
+#include <assert.h>
+
+#include "translator/host/x86_64/backend.h"
+
+static enum IrClass class_of(const struct Gen *g, Ref v) { return g->ir->var_class[v]; }
+static bool is_global(const struct Gen *g, Ref v) { return ir_is_global(g->ir, v); }
+
+/* -- moves between registers and memory ------------------------------------------------------------------------------ */
+
+void x86_vmov(struct Gen *g, int d, int s)
+{
+	if (d == s)
+		return;
+	if (x86_features & HAS_AVX)
+		asm_vex(g->as, 0x28 | X_0F, d, 0, rm_reg(s), 0);
+	else
+		asm_op(g->as, 0x28 | X_0F, d, rm_reg(s), 0);
+}
+
+static void vec_op(struct Gen *g, unsigned op, int reg, struct Rm rm)
+{
+	if (x86_features & HAS_AVX)
+		asm_vex(g->as, op, reg, 0, rm, 0);
+	else
+		asm_op(g->as, op, reg, rm, 0);
+}
+
+static bool is_wide(const struct Gen *g, Ref v)
+{
+	return !is_global(g, v) || g->ir->guest->globals[v].type == IR_V128;
+}
+
+static struct Rm slot_mem(int slot) { return rm_mem(RSP, slot * 16); }
+
+struct Rm x86_var_mem(struct Gen *g, Ref v)
+{
+	struct Var *var = &g->var[v];
+
+	if (is_global(g, v))
+		return cpu_mem(g->ir->guest->globals[v].offset);
+	if (var->slot < 0) {
+		unsigned i = 0;
+		while (i < SPILL_SLOTS && g->slots[i / 32] >> i % 32 & 1)
+			i++;
+		if (i == SPILL_SLOTS) {
+			g->too_big = true;
+			i = 0;
+		}
+		g->slots[i / 32] |= 1u << i % 32;
+		var->slot = i;
+	}
+	return slot_mem(var->slot);
+}
+
+static void emit_store(struct Gen *g, Ref v)
+{
+	struct Rm mem = x86_var_mem(g, v);
+
+	if (class_of(g, v) == IR_INT)
+		asm_mov_store(g->as, X_W, mem, g->var[v].reg);
+	else if (is_wide(g, v))
+		vec_op(g, 0x11 | X_0F, g->var[v].reg, mem);
+	else
+		vec_op(g, 0x11 | X_0F | X_F2, g->var[v].reg, mem);
+}
+
+void x86_store_var(struct Gen *g, Ref v)
+{
+	if (!g->var[v].clean) {
+		emit_store(g, v);
+		g->var[v].clean = true;
+	}
+}
+
+void x86_load_var(struct Gen *g, Ref v, int reg)
+{
+	struct Rm mem = x86_var_mem(g, v);
+
+	if (class_of(g, v) == IR_INT)
+		asm_mov_load(g->as, X_W, reg, mem);
+	else if (is_wide(g, v))
+		vec_op(g, 0x10 | X_0F, reg, mem);
+	else
+		vec_op(g, 0x10 | X_0F | X_F2, reg, mem);
+}
+
+void x86_drop(struct Gen *g, enum IrClass class, int reg)
+{
+	uint16_t v = g->owner[class][reg];
+
+	if (v != NOBODY) {
+		g->var[v].reg = NOREG;
+		g->owner[class][reg] = NOBODY;
+	}
+}
+
+static void bind(struct Gen *g, Ref v, int reg)
+{
+	enum IrClass class = class_of(g, v);
+
+	if (g->var[v].reg != NOREG)
+		g->owner[class][g->var[v].reg] = NOBODY;
+	x86_drop(g, class, reg);
+	g->owner[class][reg] = v;
+	g->var[v].reg = reg;
+}
+
+/* -- finding a register -------------------------------------------------------------------------------------------------- */
+
+static bool at_home(const struct Gen *g, enum IrClass class, int reg)
+{
+	uint16_t v = g->owner[class][reg];
+	return v != NOBODY && g->var[v].home == reg;
+}
+
+/* A register with nothing in it, or NOREG: first those that are nobody's home. */
+static int find_free(struct Gen *g, enum IrClass class, unsigned avoid, bool homes_too)
+{
+	static const uint8_t order[] = { RAX, RDX, RCX, R11, R10, R9, R8, RDI, RSI, R15, R14, R13, R12, RBX };
+	uint32_t home = g->homes[class];
+	unsigned count = class == IR_INT ? sizeof order : NVEC;
+
+	avoid |= g->locked[class];
+	for (unsigned pass = 0; pass < 1u + homes_too; pass++)
+		for (unsigned i = 0; i < count; i++) {
+			int r = class == IR_INT ? order[i] : (int)i;
+			if (g->owner[class][r] == NOBODY && !(avoid >> r & 1) && (home >> r & 1) == pass)
+				return r;
+		}
+	return NOREG;
+}
+
+static void evict(struct Gen *g, enum IrClass class, int reg)
+{
+	uint16_t v = g->owner[class][reg];
+
+	if (v != NOBODY) {
+		x86_store_var(g, v);
+		x86_drop(g, class, reg);
+	}
+}
+
+/* Empties some register: a copy, then a temporary or written-back global, then a pinned one. */
+static int make_free(struct Gen *g, enum IrClass class, unsigned avoid)
+{
+	int best = NOREG, best_cost = 9;
+
+	avoid |= g->locked[class];
+	for (int r = 0; r < 16; r++) {
+		uint16_t v = g->owner[class][r];
+		if (v == NOBODY || avoid >> r & 1)
+			continue;
+		int cost = at_home(g, class, r) ? 4 + !g->var[v].clean : g->var[v].clean ? is_global(g, v) ? 0 : 1 : 2;
+		if (cost < best_cost || (cost == best_cost && (g->n + r) % 3 == 0)) {
+			best = r;
+			best_cost = cost;
+		}
+	}
+	assert(best != NOREG);
+	evict(g, class, best);
+	return best;
+}
+
+static int find(struct Gen *g, enum IrClass class, unsigned avoid)
+{
+	int r = find_free(g, class, avoid, true);
+	if (r == NOREG)
+		r = make_free(g, class, avoid);
+	g->locked[class] |= bit(r);
+	return r;
+}
+
+int x86_scratch(struct Gen *g, enum IrClass class) { return find(g, class, 0); }
+
+/* Empties REG, moving a temporary elsewhere. The value stays readable in REG until it is written. */
+static void vacate(struct Gen *g, enum IrClass class, int reg)
+{
+	uint16_t v = g->owner[class][reg];
+
+	if (v == NOBODY)
+		return;
+	if (g->var[v].clean || g->var[v].home == reg) {
+		evict(g, class, reg);
+		return;
+	}
+	int to = find_free(g, class, bit(reg), true);
+	if (to == NOREG) {
+		evict(g, class, reg);
+		return;
+	}
+	if (class == IR_INT)
+		asm_mov(g->as, to, reg);
+	else
+		x86_vmov(g, to, reg);
+	bind(g, v, to);
+}
+
+void x86_take(struct Gen *g, int reg)
+{
+	const struct Ins *ins = &g->ir->ins[g->n];
+	bool dying = false;
+
+	for (unsigned k = 0; k < 4; k++)
+		dying |= g->owner[IR_INT][reg] != NOBODY && ins->a[k] == g->owner[IR_INT][reg] && x86_dying(g, k) != NOREG;
+	if (dying)
+		x86_drop(g, IR_INT, reg);
+	else
+		vacate(g, IR_INT, reg);
+	g->locked[IR_INT] |= bit(reg);
+}
+
+/* -- operands ------------------------------------------------------------------------------------------------------------------ */
+
+/* Brings V to a register, its home if it has one. */
+static int bring(struct Gen *g, Ref v)
+{
+	struct Var *var = &g->var[v];
+	enum IrClass class = class_of(g, v);
+
+	if (var->reg == NOREG) {
+		int reg = var->home;
+		if (reg == NOREG || g->locked[class] >> reg & 1)
+			reg = find(g, class, 0);
+		else
+			vacate(g, class, reg);
+		x86_load_var(g, v, reg);
+		if (var->home == NOREG || reg == var->home)
+			bind(g, v, reg);
+		g->locked[class] |= bit(reg);
+		return reg;
+	}
+	g->locked[class] |= bit(var->reg);
+	return var->reg;
+}
+
+bool x86_is_last(const struct Gen *g, unsigned operand) { return g->last[g->n] >> operand & 1; }
+
+/* Whether V is used after the current instruction, so that a copy is worth keeping. */
+static bool used_again(struct Gen *g, Ref v)
+{
+	const struct Ins *ins = &g->ir->ins[g->n];
+
+	for (unsigned k = 0; k < 4; k++)
+		if (ins->a[k] == v)
+			return !x86_is_last(g, k);
+	return true;
+}
+
+int x86_use(struct Gen *g, Ref r)
+{
+	if (!ref_is_const(r))
+		return bring(g, r);
+	int reg = find(g, IR_INT, 0);
+	asm_mov_imm(g->as, reg, ir_value(g->ir, r));
+	return reg;
+}
+
+struct Rm x86_use_rm(struct Gen *g, Ref r)
+{
+	if (ref_is_const(r) || g->var[r].reg != NOREG || g->var[r].home != NOREG)
+		return rm_reg(x86_use(g, r));
+	if (used_again(g, r) && find_free(g, IR_INT, 0, false) != NOREG)
+		return rm_reg(bring(g, r));
+	return x86_var_mem(g, r);
+}
+
+int x86_vuse(struct Gen *g, Ref r) { return bring(g, r); }
+
+struct Rm x86_vuse_rm(struct Gen *g, Ref r)
+{
+	if (g->var[r].reg == NOREG && g->var[r].home == NOREG && !used_again(g, r))
+		return x86_var_mem(g, r);
+	return rm_reg(bring(g, r));
+}
+
+int x86_dying(struct Gen *g, unsigned operand)
+{
+	Ref r = g->ir->ins[g->n].a[operand];
+
+	if (!ref_is_var(r) || !x86_is_last(g, operand))
+		return NOREG;
+	struct Var *var = &g->var[r];
+	if (var->reg == NOREG || var->home != NOREG || (is_global(g, r) && !var->clean))
+		return NOREG;
+	return var->reg;
+}
+
+/* -- results ---------------------------------------------------------------------------------------------------------------------- */
+
+int x86_target(struct Gen *g, Ref d, int reuse, unsigned avoid)
+{
+	enum IrClass class = class_of(g, d);
+	struct Var *var = &g->var[d];
+
+	if (var->home != NOREG && !(avoid >> var->home & 1)) {
+		if (g->owner[class][var->home] != d)
+			vacate(g, class, var->home);
+		g->locked[class] |= bit(var->home);
+		return var->home;
+	}
+	if (var->home == NOREG) {
+		if (var->reg != NOREG && !(avoid >> var->reg & 1)) {
+			g->locked[class] |= bit(var->reg);
+			return var->reg;
+		}
+		if (reuse != NOREG && !(avoid >> reuse & 1))
+			return reuse;
+	}
+	return find(g, class, avoid);
+}
+
+void x86_assign(struct Gen *g, Ref d, int reg)
+{
+	enum IrClass class = class_of(g, d);
+	struct Var *var = &g->var[d];
+
+	g->locked[class] |= bit(reg);
+	if (var->home != NOREG && reg != var->home) {
+		if (g->owner[class][var->home] != d)
+			vacate(g, class, var->home);
+		if (class == IR_INT)
+			asm_mov(g->as, var->home, reg);
+		else
+			x86_vmov(g, var->home, reg);
+		reg = var->home;
+	}
+	bind(g, d, reg);
+	var->boxed = false;
+	var->clean = false;
+	if (class == IR_INT && is_global(g, d) && var->home == NOREG)
+		x86_store_var(g, d);
+	if (x86_is_last(g, LAST_RESULT) && var->home == NOREG && (var->clean || !is_global(g, d)))
+		x86_drop(g, class, reg);
+}
+
+void x86_assigned_memory(struct Gen *g, Ref d)
+{
+	struct Var *var = &g->var[d];
+
+	if (var->reg != NOREG)
+		x86_drop(g, class_of(g, d), var->reg);
+	var->clean = true;
+	var->boxed = false;
+}
+
+static void release(struct Gen *g, Ref v)
+{
+	struct Var *var = &g->var[v];
+
+	if (is_global(g, v)) {
+		if (var->clean && var->home == NOREG && var->reg != NOREG)
+			x86_drop(g, class_of(g, v), var->reg);
+		return;
+	}
+	if (var->reg != NOREG)
+		x86_drop(g, class_of(g, v), var->reg);
+	if (var->slot >= 0) {
+		g->slots[var->slot / 32] &= ~(1u << var->slot % 32);
+		var->slot = -1;
+	}
+	var->clean = false;
+}
+
+void x86_allocate_end_ins(struct Gen *g, const struct Ins *ins)
+{
+	g->locked[IR_INT] = g->locked[IR_VEC] = 0;
+	uint16_t last = g->last[g->n];
+	if (!(last & 0x7fff))
+		return;
+	for (unsigned k = 0; k < 4; k++)
+		if (last >> k & 1 && ref_is_var(ins->a[k]) && ins->a[k] != ins->d)
+			release(g, ins->a[k]);
+	if (ins->op == IR_CALL) {
+		const struct IrCall *call = &g->ir->calls[ins->imm];
+		for (unsigned k = 0; k < call->nargs; k++)
+			if (last >> (LAST_ARG + k) & 1 && ref_is_var(call->args[k]) && call->args[k] != ins->d)
+				release(g, call->args[k]);
+	}
+}
+
+/* -- edges ---------------------------------------------------------------------------------------------------------------------- */
+
+/* Whether V is where the base convention wants it. */
+static bool edge_ok(const struct Gen *g, Ref v)
+{
+	int base = is_global(g, v) ? backend.base_home[v] : NOREG;
+	return base != NOREG ? g->var[v].reg == base : g->var[v].clean || !is_global(g, v);
+}
+
+bool x86_edge_ready(struct Gen *g)
+{
+	for (unsigned class = 0; class < 2; class++)
+		for (int r = 0; r < 16; r++)
+			if (g->owner[class][r] != NOBODY && !edge_ok(g, g->owner[class][r]))
+				return false;
+	for (unsigned i = 0; i < backend.npins; i++)
+		if (!edge_ok(g, backend.pins[i]))
+			return false;
+	return true;
+}
+
+void x86_edge(struct Gen *g)
+{
+	for (unsigned class = 0; class < 2; class++)
+		for (int r = 0; r < 16; r++) {
+			uint16_t v = g->owner[class][r];
+			if (v != NOBODY && is_global(g, v) && !edge_ok(g, v) && !g->var[v].clean)
+				emit_store(g, v);
+		}
+	for (unsigned i = 0; i < backend.npins; i++)
+		if (!edge_ok(g, backend.pins[i]))
+			x86_load_var(g, backend.pins[i], backend.pin_regs[i]);
+}
+
+static void all_home(struct Gen *g)
+{
+	for (unsigned i = 0; i < g->npinned; i++) {
+		Ref v = g->pinned[i];
+		struct Var *var = &g->var[v];
+		if (var->reg == NOREG) {
+			vacate(g, class_of(g, v), var->home);
+			x86_load_var(g, v, var->home);
+			bind(g, v, var->home);
+		}
+	}
+}
+
+static void write_back(struct Gen *g, bool pinned_too)
+{
+	for (int r = 0; r < NVEC; r++) {
+		uint16_t v = g->owner[IR_VEC][r];
+		if (v != NOBODY && is_global(g, v) && (pinned_too || g->var[v].home == NOREG))
+			x86_store_var(g, v);
+	}
+}
+
+void x86_sync_home(struct Gen *g)
+{
+	write_back(g, true);
+	all_home(g);
+}
+
+void x86_canonical(struct Gen *g)
+{
+	write_back(g, false);
+	all_home(g);
+}
+
+void x86_at_label(struct Gen *g)
+{
+	for (unsigned class = 0; class < 2; class++)
+		for (int r = 0; r < 16; r++)
+			if (!at_home(g, class, r))
+				x86_drop(g, class, r);
+	for (unsigned i = 0; i < g->ir->nglobals; i++) {
+		struct Var *var = &g->var[i];
+		var->boxed = false;
+		var->clean = var->home == NOREG;
+		if (var->home != NOREG && var->reg == NOREG)    /* not reached by falling through */
+			bind(g, i, var->home);
+	}
+}
+
+/* -- the unit ------------------------------------------------------------------------------------------------------------------- */
+
+/* Last uses, backwards. Copies of unpinned globals do not outlive a label, so a label ends all. */
+static void find_last_uses(struct Gen *g)
+{
+	struct Ir *ir = g->ir;
+	bool *live = arena_alloc(ir->arena, ir->nvars);
+
+	g->last = arena_alloc(ir->arena, ir->nins * sizeof *g->last);
+	for (unsigned n = ir->nins; n-- > 0;) {
+		const struct Ins *ins = &ir->ins[n];
+		const struct IrCall *call = ins->op == IR_CALL ? &ir->calls[ins->imm] : NULL;
+		uint16_t last = 0;
+
+		if (ins->op == IR_LABEL)
+			memset(live, 0, ir->nvars);
+		if (ref_is_var(ins->d)) {
+			if (!live[ins->d])
+				last |= 1 << LAST_RESULT;
+			live[ins->d] = false;
+		}
+		for (unsigned k = 0; k < 4; k++)
+			if (ref_is_var(ins->a[k]) && !live[ins->a[k]])
+				last |= 1 << k;
+		for (unsigned k = 0; call && k < call->nargs; k++)
+			if (ref_is_var(call->args[k]) && !live[call->args[k]])
+				last |= 1 << (LAST_ARG + k);
+		for (unsigned k = 0; k < 4; k++)
+			if (ref_is_var(ins->a[k]))
+				live[ins->a[k]] = true;
+		for (unsigned k = 0; call && k < call->nargs; k++)
+			if (ref_is_var(call->args[k]))
+				live[call->args[k]] = true;
+		g->last[n] = last;
+	}
+}
+_Static_assert(LAST_ARG + IR_MAXARGS <= LAST_RESULT, "one bit per operand");
+
+/* Regions: the vector globals used most stay in registers for the whole unit. Leaves some registers free. */
+static void pin_vectors(struct Gen *g)
+{
+	enum { VEC_PINS = 10 };
+	struct Ir *ir = g->ir;
+	unsigned *count = arena_alloc(ir->arena, (ir->nglobals + 1) * sizeof *count);
+
+	for (unsigned n = 0; n < ir->nins; n++) {
+		const struct Ins *ins = &ir->ins[n];
+		for (unsigned k = 0; k < 4; k++)
+			if (ir_is_global(ir, ins->a[k]))
+				count[ins->a[k]]++;
+		if (ir_is_global(ir, ins->d))
+			count[ins->d]++;
+	}
+	for (unsigned pin = 0; pin < VEC_PINS; pin++) {
+		Ref best = REF_NONE;
+		for (unsigned v = 0; v < ir->nglobals; v++)
+			if (class_of(g, v) == IR_VEC && count[v] && (best == REF_NONE || count[v] > count[best]))
+				best = v;
+		if (best == REF_NONE)
+			break;
+		count[best] = 0;
+		g->var[best].home = NVEC - 1 - pin;
+		g->homes[IR_VEC] |= bit(NVEC - 1 - pin);
+		g->pinned[g->npinned++] = best;
+	}
+}
+
+static bool has_backward_branch(struct Ir *ir)
+{
+	bool *seen = arena_alloc(ir->arena, ir->nlabels + 1);
+
+	if (!ir->nlabels)
+		return false;
+	for (unsigned n = 0; n < ir->nins; n++) {
+		const struct Ins *ins = &ir->ins[n];
+		if (ins->op == IR_LABEL)
+			seen[ins->imm] = true;
+		else if ((ins->op == IR_BR || ins->op == IR_BRCOND) && seen[ins->imm])
+			return true;
+	}
+	return false;
+}
+
+void x86_allocate_begin(struct Gen *g)
+{
+	struct Ir *ir = g->ir;
+
+	find_last_uses(g);
+	g->var = arena_alloc(ir->arena, ir->nvars * sizeof *g->var);
+	memset(g->owner, 0xff, sizeof g->owner);
+	memset(g->slots, 0, sizeof g->slots);
+	g->locked[0] = g->locked[1] = 0;
+	g->npinned = 0;
+	g->homes[IR_INT] = g->homes[IR_VEC] = 0;
+	for (unsigned v = 0; v < ir->nvars; v++)
+		g->var[v] = (struct Var){ .reg = NOREG, .home = NOREG, .slot = -1, .clean = v < ir->nglobals };
+	for (unsigned i = 0; i < backend.npins; i++) {
+		g->pinned[g->npinned++] = backend.pins[i];
+		g->var[backend.pins[i]].home = backend.pin_regs[i];
+		g->homes[IR_INT] |= bit(backend.pin_regs[i]);
+		bind(g, backend.pins[i], backend.pin_regs[i]);
+		g->var[backend.pins[i]].clean = false;
+	}
+	g->regions = has_backward_branch(ir);
+	if (g->regions) {
+		pin_vectors(g);
+		all_home(g);
+	}
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/* The insides of the x86-64 host, shared by its files.
+ *
+ * Boundary convention. While translated code runs, rbp points into struct Cpu (BACKEND.bias bytes behind its start, so that the
+ * guest's first globals have short displacements), rsp is Cpu.host_frame (16-byte aligned, SPILL_SLOTS of scratch above it), and MXCSR
+ * is the guest's. At a block's entry and exits each global of the base pin map is in its host register and nowhere else; all other globals are in
+ * struct Cpu. rax, rcx and rdx are free.
+ *
+ * Inside a unit a variable is in a register, in memory, or both:
+ *   pinned global     in its home register, or away: in memory alone (after a call, or when the register was wanted)
+ *   other integer     written through to memory; a register may hold a copy
+ *   other vector      written back at the unit's edges, at calls and when its register is wanted
+ *   temporary         in a register, or spilled to the frame
+ * At a LABEL and before a branch to one: pinned globals at home, all else in memory, temporaries dead.
+ */
+#ifndef FORERUN_X86_64_BACKEND_H
+#define FORERUN_X86_64_BACKEND_H
+
+#include "translator/host/host.h"
+#include "translator/host/x86_64/assembler.h"
+#include "translator/translate.h"
+
+/* -- features of the processor ---------------------------------------------------------------------------------- */
+
+enum {
+	HAS_AVX = 1, HAS_FMA = 2, HAS_BMI1 = 4, HAS_BMI2 = 8, HAS_LZCNT = 16, HAS_POPCNT = 32, HAS_MOVBE = 64, HAS_CLMUL = 128,
+	HAS_SSE41 = 256, HAS_AVX512F = 512,
+	HAS_ALL = 1023,
+};
+/* What code generation may use: what the processor has, and not masked by x86_64_limit(). */
+extern unsigned x86_features;
+/* For tests, before init: never use features outside MASK. */
+void x86_64_limit(unsigned mask);
+
+/* -- what init() made --------------------------------------------------------------------------------------------- */
+
+enum { NVEC = 16, SPILL_SLOTS = 128, FRAME_SIZE = SPILL_SLOTS * 16 };
+/* Cpu.host_fp has this bit while its value is in MXCSR instead. */
+#define FP_INSIDE 0x80000000u
+enum { MXCSR_MASKED = 0x1f80 };
+
+/* Constants in the common code, each in 16 bytes: low lane the value, the rest zero. */
+enum Pool { POOL_NAN32, POOL_NAN64, POOL_SIGN32, POOL_SIGN64, POOL_ABS32, POOL_ABS64, POOL_BOX, POOL_COUNT };
+
+/* Executable addresses of the common code. */
+struct Common {
+	const uint8_t *enter;           /* void (struct Cpu *, const void *code) */
+	const uint8_t *leave_exit;      /* called from a stub that is followed by the offset of its ExitSite from BACKEND.meta_base */
+	const uint8_t *leave_site;      /* rax: the struct ExitSite */
+	const uint8_t *leave_indirect;  /* Cpu.pc is set, pinned globals at home */
+	const uint8_t *leave_raise;     /* Cpu.pc and cause are set, all globals in memory */
+	const uint8_t *leave_fault;     /* the same, and Cpu.host_fp is set */
+	const uint8_t *store_pins;      /* called: stores the base map's registers; keeps all registers */
+	const uint8_t *call_saved;      /* called: spill[0] = rax(spill[0] .. spill[5]); keeps all registers but flags, rax is spill[7] after it */
+	const uint8_t *pool;
+};
+
+struct Backend {
+	const struct Guest *guest;
+	struct Common common;
+	ptrdiff_t exec_delta;
+	int32_t bias;
+	const uint8_t *meta_base;
+	int8_t base_home[256];          /* by global: register of the base pin map, or NOREG */
+	uint8_t pins[16], pin_regs[16]; /* the base map: globals and their registers */
+	unsigned npins;
+	uint32_t jumps_offset, poll_offset;
+};
+extern struct Backend backend;
+
+/* Writes the common code; false with *WHY if there is no room. */
+bool x86_frame_init(struct CodeBuffer *buf, const char **why);
+
+/* -- one unit -------------------------------------------------------------------------------------------------------- */
+
+struct Var {
+	int8_t reg;             /* of its class, or NOREG */
+	int8_t home;            /* register it is pinned to, or NOREG */
+	bool clean;             /* memory holds the value */
+	bool boxed;             /* vectors: known to be a boxed f32 */
+	int16_t slot;           /* spill slot of a temporary, or -1 */
+};
+
+enum { NOBODY = 0xffff };
+
+/* In ExitSite.patch and stub while offsets are not final: counted from the cold section. */
+#define SITE_COLD 0x80000000u
+
+/* Bits of Gen.last, by instruction: the operand's variable is not used again (temporaries: is dead); for the result: not read again in the unit. */
+enum { LAST_ARG = 4 /* first of a CALL's arguments */, LAST_RESULT = 15 };
+
+struct Gen {
+	struct Ir *ir;
+	struct Asm hot, cold, *as;      /* as: where emitters write now */
+	struct Fixes fixes;
+	const uint8_t *exec;            /* where hot.start will run */
+	struct Var *var;
+	uint16_t owner[2][16];          /* by class and register: the variable, or NOBODY */
+	uint32_t homes[2];              /* by class: registers somebody is pinned to */
+	uint32_t locked[2];             /* registers in use by the current instruction */
+	uint16_t *last;
+	unsigned n;                     /* index of the current instruction */
+	uint64_t pc;                    /* of the current mark */
+	uint64_t pc_stored;             /* what Cpu.pc is known to hold, or 0 */
+	uint32_t *labels;               /* hot offsets, or UINT32_MAX */
+	bool regions;                   /* has backward branches: vectors are pinned */
+	uint32_t slots[SPILL_SLOTS / 32];
+	struct ExitSite *sites, *sites_at;      /* under construction, and where they will be */
+	unsigned nsites;
+	uint16_t pinned[48];            /* all variables with a home */
+	unsigned npinned;
+	bool too_big;
+};
+
+static inline struct Rm cpu_mem(int32_t offset) { return rm_mem(RBP, offset - backend.bias); }
+#define CPU_MEM(field) cpu_mem(offsetof(struct Cpu, field))
+static inline const void *pool_at(enum Pool p) { return backend.common.pool + p * 16; }
+static inline bool caller_saved(int reg) { return !(reg == RBX || reg >= R12); }
+static inline unsigned bit(int reg) { return reg < 0 ? 0 : 1u << reg; }
+
+/* A jump to code that will be out of line; x86_cold_here() in that code. */
+static inline unsigned x86_jcc_cold(struct Gen *g, enum Cc cc)
+{
+	asm_jcc(g->as, cc, FIX_COLD, 0);
+	return g->fixes.n - 1;
+}
+static inline void x86_cold_here(struct Gen *g, unsigned jump) { g->fixes.fix[jump].target = asm_offset(&g->cold); }
+static inline void x86_begin_cold(struct Gen *g) { g->as = &g->cold; }
+static inline void x86_end_cold(struct Gen *g) { g->as = &g->hot; }
+/* In cold code: back to where hot code now ends. */
+static inline void x86_back(struct Gen *g) { asm_jump(g->as, FIX_HOT, asm_offset(&g->hot)); }
+
+/* -- allocate.c. Registers returned are locked until the end of the instruction. CLASS as enum IrClass */
+void x86_allocate_begin(struct Gen *g);         /* pin map, liveness, state at entry */
+void x86_allocate_end_ins(struct Gen *g, const struct Ins *ins);
+bool x86_is_last(const struct Gen *g, unsigned operand);        /* of the current instruction */
+int x86_scratch(struct Gen *g, enum IrClass class);
+void x86_take(struct Gen *g, int reg);          /* a certain integer register, for scratch */
+int x86_use(struct Gen *g, Ref r);              /* integer variable or constant in a register */
+struct Rm x86_use_rm(struct Gen *g, Ref r);     /* or, for a variable, memory */
+int x86_vuse(struct Gen *g, Ref r);
+struct Rm x86_vuse_rm(struct Gen *g, Ref r);
+/* The register to compute variable D in: its home, or REUSE (register of a dying operand, or NOREG), or a free one; none of AVOID. */
+int x86_target(struct Gen *g, Ref d, int reuse, unsigned avoid);
+/* D's new value is in REG (of its class): binds, moves home, writes through. */
+void x86_assign(struct Gen *g, Ref d, int reg);
+/* D's new value has been written to its memory. */
+void x86_assigned_memory(struct Gen *g, Ref d);
+/* The register of operand K of the current instruction if the result may overwrite it (its variable ends here), else NOREG. */
+int x86_dying(struct Gen *g, unsigned operand);
+struct Rm x86_var_mem(struct Gen *g, Ref v);
+void x86_store_var(struct Gen *g, Ref v);       /* makes memory current; the register keeps the value */
+void x86_load_var(struct Gen *g, Ref v, int reg);       /* emits the load; no change of state */
+void x86_drop(struct Gen *g, enum IrClass class, int reg);
+void x86_canonical(struct Gen *g);              /* pinned at home, all else in memory */
+void x86_at_label(struct Gen *g);
+bool x86_edge_ready(struct Gen *g);             /* leaving the unit here needs no code */
+void x86_edge(struct Gen *g);                   /* emits that code; no change of state */
+void x86_sync_home(struct Gen *g);              /* makes the edge ready, keeping the state */
+void x86_vmov(struct Gen *g, int d, int s);
+
+/* -- emit_*.c: code for Ir.ins[Gen.n]; one that takes in the instruction behind it advances Gen.n */
+void x86_emit_integer(struct Gen *g, struct Ins *ins);
+void x86_emit_memory(struct Gen *g, struct Ins *ins);
+void x86_emit_float(struct Gen *g, struct Ins *ins);
+void x86_emit_control(struct Gen *g, struct Ins *ins);
+void x86_emit_call(struct Gen *g, struct Ins *ins);
+
+/* Compares for the current instruction; returns the condition code for COND. */
+enum Cc x86_compare(struct Gen *g, enum IrType type, enum IrCond cond, Ref a, Ref b);
+bool x86_imm32(struct Gen *g, Ref r, int32_t *imm);     /* constant that fits a sign-extended immediate */
+/* Calls FN with operands and constants, keeping all state; the result is in Cpu.spill[0]. rax is clobbered in no way. The operand in a register
+ * is given by class and register. */
+struct CallArg { enum { ARG_INT, ARG_VEC, ARG_VALUE, ARG_MEM, ARG_CPU } kind; int reg; uint64_t value; struct Rm mem; };
+void x86_call_saved(struct Gen *g, const void *fn, const struct CallArg *args, unsigned nargs);
+void x86_leave_fault_raise(struct Gen *g, unsigned cause);      /* a guest exception from here; no change of state */
+void x86_store_all(struct Gen *g);              /* stores all stale globals; no change of state, no register used */
+void x86_store_pc(struct Gen *g, bool hot);     /* Cpu.pc = the current mark's; HOT: in line, so that later code may rely on it */
+
+/* -- records.c */
+enum Record { RECORD_LOAD, RECORD_STORE, RECORD_CALL };
+void x86_records_begin(struct Gen *g);
+void x86_record(struct Gen *g, enum Record kind);       /* the next instruction emitted is a fault point; or the last one a call */
+/* Copies the tables to META; returns the number of bytes, or UINT32_MAX if there is no room below END. */
+uint32_t x86_records_end(struct Gen *g, uint32_t cold_start, uint8_t *meta, uint8_t *end);
+bool x86_recover(struct Cpu *cpu, const struct Block *block, void *ucontext, enum Cause cause);
+uint64_t x86_guest_pc(const struct Block *block, const void *pc);
+
+/* -- disassemble.c */
+void x86_marks_begin(const struct Block *block);
+void x86_mark(uint32_t offset, uint32_t insn);
+void x86_disassemble(const struct Block *block, const struct Ir *ir, struct _GString *text);
+
+#endif

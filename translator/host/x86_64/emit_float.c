@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: MIT */
+/* Code for floating point: on the host's unit under the guest's rounding mode and sticky flags, with the corners where the host differs from
+ * the guest out of line in software. */
+#include "translator/host/x86_64/backend.h"
+#include "translator/softfloat.h"
+
+static bool avx(void) { return x86_features & HAS_AVX; }
+static bool is_f64(const struct Ins *ins) { return ins->type == IR_F64; }
+
+/* Prefix of a scalar operation. */
+static unsigned scalar(enum IrType type) { return X_0F | (type == IR_F64 ? X_F2 : X_F3); }
+/* Prefix of the packed forms that compare or work on bits. */
+static unsigned packed(enum IrType type) { return X_0F | (type == IR_F64 ? X_66 : 0); }
+
+/* d = a op b; without AVX, D must not be B unless it is A as well. */
+static void op3(struct Gen *g, unsigned op, int d, int a, struct Rm b)
+{
+	if (avx()) {
+		asm_vex(g->as, op, d, a, b, 0);
+	} else {
+		x86_vmov(g, d, a);
+		asm_op(g->as, op, d, b.reg != NOREG && b.reg == a ? rm_reg(d) : b, 0);
+	}
+}
+
+static void op2(struct Gen *g, unsigned op, int d, struct Rm b)
+{
+	if (avx())
+		asm_vex(g->as, op, d, 0, b, 0);
+	else
+		asm_op(g->as, op, d, b, 0);
+}
+
+static void load_pool(struct Gen *g, int d, enum Pool p) { op2(g, 0x10 | X_0F | X_F2, d, rm_at(pool_at(p))); }
+
+/* -- software --------------------------------------------------------------------------------------------------------------------- */
+
+/* By operation: the functions for f32 and f64, the number of operands, and whether they take a rounding mode. */
+#define BOTH(name) { (const void *)sf_f32_##name, (const void *)sf_f64_##name }
+static const struct {
+	const void *fn[2];
+	uint8_t nargs;
+	bool round;
+} soft[IR_NOPS] = {
+	[IR_FADD] = { BOTH(add), 2, true },
+	[IR_FSUB] = { BOTH(sub), 2, true },
+	[IR_FMUL] = { BOTH(mul), 2, true },
+	[IR_FDIV] = { BOTH(div), 2, true },
+	[IR_FSQRT] = { BOTH(sqrt), 1, true },
+	[IR_FMADD] = { BOTH(fmadd), 3, true },
+	[IR_FMSUB] = { BOTH(fmsub), 3, true },
+	[IR_FNMSUB] = { BOTH(fnmsub), 3, true },
+	[IR_FNMADD] = { BOTH(fnmadd), 3, true },
+	[IR_FMIN] = { BOTH(min), 2, false },
+	[IR_FMAX] = { BOTH(max), 2, false },
+	[IR_FCVT_F32_F64] = { { (const void *)sf_f64_to_f32, NULL }, 1, true },
+	[IR_FCVT_F64_F32] = { { NULL, (const void *)sf_f32_to_f64 }, 1, true },
+	[IR_FCVT_I32] = { BOTH(to_i32), 1, true },
+	[IR_FCVT_U32] = { BOTH(to_u32), 1, true },
+	[IR_FCVT_I64] = { BOTH(to_i64), 1, true },
+	[IR_FCVT_U64] = { BOTH(to_u64), 1, true },
+	[IR_FCVTF_I32] = { { (const void *)sf_i32_to_f32, (const void *)sf_i32_to_f64 }, 1, true },
+	[IR_FCVTF_U32] = { { (const void *)sf_u32_to_f32, (const void *)sf_u32_to_f64 }, 1, true },
+	[IR_FCVTF_I64] = { { (const void *)sf_i64_to_f32, (const void *)sf_i64_to_f64 }, 1, true },
+	[IR_FCVTF_U64] = { { (const void *)sf_u64_to_f32, (const void *)sf_u64_to_f64 }, 1, true },
+};
+
+/* Calls the software function; operands in registers REG of the class the operation names. The result is in Cpu.spill[0]. */
+static void call_soft(struct Gen *g, struct Ins *ins, const int *reg)
+{
+	struct CallArg args[5];
+	unsigned n = 0, nargs = soft[ins->op].nargs;
+
+	args[n++] = (struct CallArg){ .kind = ARG_CPU };
+	for (unsigned k = 0; k < nargs; k++)
+		args[n++] = (struct CallArg){ .kind = ir_op_info[ins->op].args[k] == 'V' ? ARG_VEC : ARG_INT, .reg = reg[k] };
+	if (soft[ins->op].round)
+		args[n++] = (struct CallArg){ .kind = ARG_VALUE, .value = ins->cond };
+	x86_call_saved(g, soft[ins->op].fn[is_f64(ins)], args, n);
+}
+
+static void soft_result(struct Gen *g, struct Ins *ins, int d)
+{
+	if (ir_op_info[ins->op].result == 'V')
+		op2(g, 0x10 | X_0F | X_F2, d, CPU_MEM(spill[0]));
+	else
+		asm_mov_load(g->as, X_W, d, CPU_MEM(spill[0]));
+}
+
+/* The whole operation in software, in line: another rounding mode than the host's register holds, or one the host has not. */
+static void emit_soft(struct Gen *g, struct Ins *ins)
+{
+	int reg[3];
+
+	for (unsigned k = 0; k < soft[ins->op].nargs; k++)
+		reg[k] = ir_op_info[ins->op].args[k] == 'V' ? x86_vuse(g, ins->a[k]) : x86_use(g, ins->a[k]);
+	call_soft(g, ins, reg);
+	int d = x86_target(g, ins->d, NOREG, 0);
+	soft_result(g, ins, d);
+	x86_assign(g, ins->d, d);
+}
+
+/* -- the NaN rule ------------------------------------------------------------------------------------------------------------------- */
+
+/* A NaN in D becomes the canonical one. */
+static void canonical_nan(struct Gen *g, enum IrType type, int d)
+{
+	op2(g, 0x2e | packed(type), d, rm_reg(d));
+	unsigned jump = x86_jcc_cold(g, CC_P);
+	x86_begin_cold(g);
+	x86_cold_here(g, jump);
+	load_pool(g, d, type == IR_F64 ? POOL_NAN64 : POOL_NAN32);
+	x86_back(g);
+	x86_end_cold(g);
+}
+
+static void emit_arithmetic(struct Gen *g, struct Ins *ins, unsigned opcode)
+{
+	unsigned op = opcode | scalar(ins->type);
+
+	if (ins->op == IR_FSQRT) {
+		int a = x86_vuse(g, ins->a[0]);
+		int d = x86_target(g, ins->d, x86_dying(g, 0), 0);
+		if (avx())
+			asm_vex(g->as, op, d, a, rm_reg(a), 0);
+		else
+			asm_op(g->as, op, d, rm_reg(a), 0);
+		canonical_nan(g, ins->type, d);
+		x86_assign(g, ins->d, d);
+		return;
+	}
+	int a = x86_vuse(g, ins->a[0]);
+	struct Rm b = x86_vuse_rm(g, ins->a[1]);
+	int d = x86_target(g, ins->d, x86_dying(g, 0), avx() || b.reg == a ? 0 : bit(b.reg));
+	op3(g, op, d, a, b);
+	canonical_nan(g, ins->type, d);
+	x86_assign(g, ins->d, d);
+}
+
+static void emit_fused(struct Gen *g, struct Ins *ins)
+{
+	static const uint8_t form231[] = { 0xb9, 0xbb, 0xbd, 0xbf };
+	_Static_assert(IR_FMSUB == IR_FMADD + 1 && IR_FNMSUB == IR_FMADD + 2 && IR_FNMADD == IR_FMADD + 3, "order of form231");
+	int reg[3];
+
+	if (!(x86_features & HAS_FMA)) {
+		emit_soft(g, ins);
+		return;
+	}
+	for (unsigned k = 0; k < 3; k++)
+		reg[k] = x86_vuse(g, ins->a[k]);
+	/* operands stay for the software, which knows the flags of infinity times zero plus NaN */
+	int d = x86_target(g, ins->d, NOREG, bit(reg[0]) | bit(reg[1]) | bit(reg[2]));
+	x86_vmov(g, d, reg[2]);
+	asm_vex(g->as, form231[ins->op - IR_FMADD] | X_0F38 | X_66 | (is_f64(ins) ? X_W : 0), d, reg[0], rm_reg(reg[1]), 0);
+	op2(g, 0x2e | packed(ins->type), d, rm_reg(d));
+	unsigned jump = x86_jcc_cold(g, CC_P);
+	x86_begin_cold(g);
+	x86_cold_here(g, jump);
+	call_soft(g, ins, reg);
+	soft_result(g, ins, d);
+	x86_back(g);
+	x86_end_cold(g);
+	x86_assign(g, ins->d, d);
+}
+
+/* Unordered: software. Equal: the same number, or zeros of either sign. */
+static void emit_min_max(struct Gen *g, struct Ins *ins)
+{
+	bool min = ins->op == IR_FMIN;
+	int reg[2] = { x86_vuse(g, ins->a[0]), x86_vuse(g, ins->a[1]) };
+	int d = x86_target(g, ins->d, NOREG, bit(reg[0]) | bit(reg[1]));
+
+	op2(g, 0x2e | packed(ins->type), reg[0], rm_reg(reg[1]));
+	unsigned unordered = x86_jcc_cold(g, CC_P), equal = x86_jcc_cold(g, CC_E);
+	op3(g, (min ? 0x5d : 0x5f) | scalar(ins->type), d, reg[0], rm_reg(reg[1]));
+	x86_begin_cold(g);
+	x86_cold_here(g, unordered);
+	call_soft(g, ins, reg);
+	soft_result(g, ins, d);
+	x86_back(g);
+	x86_cold_here(g, equal);
+	op3(g, (min ? 0x56 : 0x54) | packed(ins->type), d, reg[0], rm_reg(reg[1]));
+	x86_back(g);
+	x86_end_cold(g);
+	x86_assign(g, ins->d, d);
+}
+
+static void emit_compare(struct Gen *g, struct Ins *ins)
+{
+	unsigned predicate = ins->op == IR_FEQ ? 0 : ins->op == IR_FLT ? 1 : 2;
+	int a = x86_vuse(g, ins->a[0]), b = x86_vuse(g, ins->a[1]), t = x86_scratch(g, IR_VEC);
+
+	if (avx()) {
+		asm_vex(g->as, 0xc2 | scalar(ins->type), t, a, rm_reg(b), 1);
+	} else {
+		x86_vmov(g, t, a);
+		asm_op(g->as, 0xc2 | scalar(ins->type), t, rm_reg(b), 1);
+	}
+	asm_8(g->as, predicate);
+	int d = x86_target(g, ins->d, NOREG, 0);
+	op2(g, 0x7e | X_0F | X_66, t, rm_reg(d));       /* movd */
+	asm_alu_imm(g->as, ALU_AND, 0, rm_reg(d), 1);
+	x86_assign(g, ins->d, d);
+}
+
+/* -- conversions ---------------------------------------------------------------------------------------------------------------------- */
+
+static void emit_between(struct Gen *g, struct Ins *ins)
+{
+	int a = x86_vuse(g, ins->a[0]);
+	int d = x86_target(g, ins->d, NOREG, 0);
+	unsigned op = 0x5a | X_0F | (ins->op == IR_FCVT_F32_F64 ? X_F2 : X_F3);
+
+	if (avx())
+		asm_vex(g->as, op, d, a, rm_reg(a), 0);
+	else
+		asm_op(g->as, op, d, rm_reg(a), 0);
+	canonical_nan(g, ins->type, d);
+	x86_assign(g, ins->d, d);
+}
+
+/* To an integer. Signed: the host's answer for all it cannot represent is the minimum, which software then looks at again. Unsigned: by
+ * the signed conversion if the operand's bits, as an unsigned number, are below those of the range's end (no sign, no NaN). */
+static void emit_to_integer(struct Gen *g, struct Ins *ins)
+{
+	static const uint64_t end[2][2] = {     /* [64-bit result][f64]: 2^32 - 256 and 2^32 - 1, 2^63 */
+		{ 0x4f7fffff, 0x41efffffffe00000 }, { 0x5f000000, 0x43e0000000000000 },
+	};
+	bool is_signed = ins->op == IR_FCVT_I32 || ins->op == IR_FCVT_I64;
+	bool result64 = ins->op == IR_FCVT_I64 || ins->op == IR_FCVT_U64;
+	int a = x86_vuse(g, ins->a[0]);
+	unsigned w = is_f64(ins) ? X_W : 0, jump;
+	unsigned cvt = (ins->cond == ROUND_TZ ? 0x2c : 0x2d) | scalar(ins->type);
+	int d = x86_target(g, ins->d, NOREG, 0);
+
+	if (is_signed) {
+		op2(g, cvt | (result64 ? X_W : 0), d, rm_reg(a));
+		asm_alu_imm(g->as, ALU_CMP, result64 ? X_W : 0, rm_reg(d), 1);
+		jump = x86_jcc_cold(g, CC_O);
+	} else {
+		int t = x86_scratch(g, IR_INT);
+		op2(g, 0x7e | X_0F | X_66 | w, a, rm_reg(d));
+		asm_mov_imm(g->as, t, end[result64][is_f64(ins)]);
+		asm_alu(g->as, ALU_CMP, w, d, rm_reg(t));
+		jump = x86_jcc_cold(g, CC_AE);
+		op2(g, cvt | X_W, d, rm_reg(a));
+	}
+	if (!result64)
+		asm_op(g->as, 0x63 | X_W, d, rm_reg(d), 0);
+	x86_begin_cold(g);
+	x86_cold_here(g, jump);
+	call_soft(g, ins, &a);
+	soft_result(g, ins, d);
+	x86_back(g);
+	x86_end_cold(g);
+	x86_assign(g, ins->d, d);
+}
+
+static void emit_from_integer(struct Gen *g, struct Ins *ins)
+{
+	bool wide = ins->op != IR_FCVTF_I32;
+	int a = x86_use(g, ins->a[0]), from = a;
+	int d = x86_target(g, ins->d, NOREG, 0);
+	unsigned jump = 0, op = 0x2a | scalar(ins->type) | (wide ? X_W : 0);
+
+	if (ins->op == IR_FCVTF_U32) {
+		from = x86_scratch(g, IR_INT);
+		asm_mov_load(g->as, 0, from, rm_reg(a));
+	} else if (ins->op == IR_FCVTF_U64) {
+		asm_op(g->as, 0x85 | X_W, a, rm_reg(a), 0);
+		jump = x86_jcc_cold(g, CC_S);
+	}
+	if (avx()) {
+		asm_vex(g->as, 0x57 | X_0F, d, d, rm_reg(d), 0);
+		asm_vex(g->as, op, d, d, rm_reg(from), 0);
+	} else {
+		asm_op(g->as, 0x57 | X_0F, d, rm_reg(d), 0);
+		asm_op(g->as, op, d, rm_reg(from), 0);
+	}
+	if (ins->op == IR_FCVTF_U64) {
+		x86_begin_cold(g);
+		x86_cold_here(g, jump);
+		call_soft(g, ins, &a);
+		soft_result(g, ins, d);
+		x86_back(g);
+		x86_end_cold(g);
+	}
+	x86_assign(g, ins->d, d);
+}
+
+/* -- bits ------------------------------------------------------------------------------------------------------------------------------- */
+
+/* d = a OP mask. */
+static void emit_mask(struct Gen *g, struct Ins *ins, unsigned opcode, enum Pool mask)
+{
+	int a = x86_vuse(g, ins->a[0]);
+	int d = x86_target(g, ins->d, x86_dying(g, 0), 0);
+	op3(g, opcode | X_0F, d, a, rm_at(pool_at(mask)));
+	x86_assign(g, ins->d, d);
+}
+
+static void emit_copysign(struct Gen *g, struct Ins *ins)
+{
+	int a = x86_vuse(g, ins->a[0]), b = x86_vuse(g, ins->a[1]), t = x86_scratch(g, IR_VEC);
+
+	op3(g, 0x54 | X_0F, t, b, rm_at(pool_at(is_f64(ins) ? POOL_SIGN64 : POOL_SIGN32)));
+	int d = x86_target(g, ins->d, x86_dying(g, 0), 0);
+	op3(g, 0x54 | X_0F, d, a, rm_at(pool_at(is_f64(ins) ? POOL_ABS64 : POOL_ABS32)));
+	op3(g, 0x56 | X_0F, d, d, rm_reg(t));
+	x86_assign(g, ins->d, d);
+}
+
+static void emit_vmov(struct Gen *g, struct Ins *ins)
+{
+	if (ins->d == ins->a[0])
+		return;
+	bool boxed = g->var[ins->a[0]].boxed;
+	int a = x86_vuse(g, ins->a[0]);
+	int d = x86_target(g, ins->d, x86_dying(g, 0), 0);
+	x86_vmov(g, d, a);
+	x86_assign(g, ins->d, d);
+	g->var[ins->d].boxed = boxed && ins->type != IR_F32;
+}
+
+static void emit_box(struct Gen *g, struct Ins *ins)
+{
+	emit_mask(g, ins, 0x56, POOL_BOX);
+	g->var[ins->d].boxed = true;
+}
+
+static void emit_unbox(struct Gen *g, struct Ins *ins)
+{
+	Ref v = ins->a[0];
+
+	if (g->var[v].boxed) {
+		ins->type = IR_F32;
+		int a = x86_vuse(g, v);
+		int d = x86_target(g, ins->d, x86_dying(g, 0), 0);
+		x86_vmov(g, d, a);
+		x86_assign(g, ins->d, d);
+		return;
+	}
+	int a, d;
+	if (g->var[v].clean) {
+		struct Rm high = x86_var_mem(g, v);
+		high.disp += 4;
+		a = x86_vuse(g, v);
+		d = x86_target(g, ins->d, x86_dying(g, 0), 0);
+		x86_vmov(g, d, a);
+		asm_alu_imm(g->as, ALU_CMP, 0, high, -1);
+	} else {
+		int t = x86_scratch(g, IR_INT);
+		a = x86_vuse(g, v);
+		d = x86_target(g, ins->d, x86_dying(g, 0), 0);
+		op2(g, 0x7e | X_0F | X_66 | X_W, a, rm_reg(t));
+		x86_vmov(g, d, a);
+		asm_shift_imm(g->as, 5, X_W, rm_reg(t), 32);
+		asm_alu_imm(g->as, ALU_CMP, 0, rm_reg(t), -1);
+	}
+	unsigned jump = x86_jcc_cold(g, CC_NE);
+	x86_begin_cold(g);
+	x86_cold_here(g, jump);
+	load_pool(g, d, POOL_NAN32);
+	x86_back(g);
+	x86_end_cold(g);
+	x86_assign(g, ins->d, d);
+}
+
+static void emit_bits(struct Gen *g, struct Ins *ins)
+{
+	unsigned w = is_f64(ins) ? X_W : 0;
+
+	if (ins->op == IR_FBITS) {
+		struct Rm a = x86_vuse_rm(g, ins->a[0]);
+		int d = x86_target(g, ins->d, NOREG, 0);
+		if (a.reg == NOREG)
+			asm_mov_load(g->as, w, d, a);
+		else
+			op2(g, 0x7e | X_0F | X_66 | w, a.reg, rm_reg(d));
+		x86_assign(g, ins->d, d);
+	} else {
+		struct Rm a = ref_is_const(ins->a[0]) ? rm_reg(NOREG) : x86_use_rm(g, ins->a[0]);
+		int d = x86_target(g, ins->d, NOREG, 0);
+		if (ref_is_const(ins->a[0]) && ir_value(g->ir, ins->a[0]) == 0) {
+			op3(g, 0x57 | X_0F, d, d, rm_reg(d));
+		} else {
+			if (ref_is_const(ins->a[0]))
+				a = rm_reg(x86_use(g, ins->a[0]));
+			op2(g, 0x6e | X_0F | X_66 | w, d, a);
+		}
+		x86_assign(g, ins->d, d);
+	}
+}
+
+/* -- all ---------------------------------------------------------------------------------------------------------------------------------- */
+
+/* Whether the host computes INS under the rounding mode asked for. */
+static bool host_rounds(const struct Gen *g, const struct Ins *ins)
+{
+	switch (ins->op) {
+	case IR_FMIN: case IR_FMAX: case IR_FEQ: case IR_FLT: case IR_FLE: case IR_FCVT_F64_F32:
+		return true;
+	case IR_FCVTF_I32: case IR_FCVTF_U32:
+		if (ins->type == IR_F64)
+			return true;
+		break;
+	case IR_FCVT_I32: case IR_FCVT_U32: case IR_FCVT_I64: case IR_FCVT_U64:
+		if (ins->cond == ROUND_TZ)
+			return true;
+		break;
+	}
+	return ins->cond == g->ir->round && ins->cond != ROUND_MM;
+}
+
+void x86_emit_float(struct Gen *g, struct Ins *ins)
+{
+	if (ir_op_info[ins->op].flags & OPF_ROUND && !host_rounds(g, ins)) {
+		emit_soft(g, ins);
+		return;
+	}
+	switch (ins->op) {
+	case IR_MOV: emit_vmov(g, ins); break;
+	case IR_FADD: emit_arithmetic(g, ins, 0x58); break;
+	case IR_FSUB: emit_arithmetic(g, ins, 0x5c); break;
+	case IR_FMUL: emit_arithmetic(g, ins, 0x59); break;
+	case IR_FDIV: emit_arithmetic(g, ins, 0x5e); break;
+	case IR_FSQRT: emit_arithmetic(g, ins, 0x51); break;
+	case IR_FMADD: case IR_FMSUB: case IR_FNMSUB: case IR_FNMADD: emit_fused(g, ins); break;
+	case IR_FMIN: case IR_FMAX: emit_min_max(g, ins); break;
+	case IR_FEQ: case IR_FLT: case IR_FLE: emit_compare(g, ins); break;
+	case IR_FNEG: emit_mask(g, ins, 0x57, is_f64(ins) ? POOL_SIGN64 : POOL_SIGN32); break;
+	case IR_FABS: emit_mask(g, ins, 0x54, is_f64(ins) ? POOL_ABS64 : POOL_ABS32); break;
+	case IR_FCOPYSIGN: emit_copysign(g, ins); break;
+	case IR_FCVT_F32_F64: case IR_FCVT_F64_F32: emit_between(g, ins); break;
+	case IR_FCVT_I32: case IR_FCVT_U32: case IR_FCVT_I64: case IR_FCVT_U64: emit_to_integer(g, ins); break;
+	case IR_FCVTF_I32: case IR_FCVTF_U32: case IR_FCVTF_I64: case IR_FCVTF_U64: emit_from_integer(g, ins); break;
+	case IR_FBITS: case IR_BITSF: emit_bits(g, ins); break;
+	case IR_BOX32: emit_box(g, ins); break;
+	case IR_UNBOX32: emit_unbox(g, ins); break;
+	}
+}

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/* The x86-64 host: one unit from IR to code, and what the translator asks of a host. */
+#include <assert.h>
+#include <cpuid.h>
+#include <glib.h>
+#include <stdlib.h>
+#include <xmmintrin.h>
+
+#include "translator/host/x86_64/backend.h"
+
+unsigned x86_features;
+static unsigned features_mask = HAS_ALL;
+
+void x86_64_limit(unsigned mask) { features_mask = mask; }
+
+static unsigned detect(void)
+{
+	unsigned a, b, c, d, features = 0;
+
+	__builtin_cpu_init();
+	if (__builtin_cpu_supports("avx"))
+		features |= HAS_AVX;
+	if (__builtin_cpu_supports("avx") && __builtin_cpu_supports("fma"))
+		features |= HAS_FMA;
+	if (__builtin_cpu_supports("avx512f"))
+		features |= HAS_AVX512F;
+	if (__get_cpuid(1, &a, &b, &c, &d))
+		features |= (c & bit_POPCNT ? HAS_POPCNT : 0) | (c & bit_MOVBE ? HAS_MOVBE : 0) | (c & bit_PCLMUL ? HAS_CLMUL : 0) |
+			    (c & bit_SSE4_1 ? HAS_SSE41 : 0);
+	if (__get_cpuid_count(7, 0, &a, &b, &c, &d))
+		features |= (b & bit_BMI ? HAS_BMI1 : 0) | (b & bit_BMI2 ? HAS_BMI2 : 0);
+	if (__get_cpuid(0x80000001, &a, &b, &c, &d))
+		features |= c & bit_LZCNT ? HAS_LZCNT : 0;
+	return features;
+}
+
+/* -- set-up ---------------------------------------------------------------------------------------------------------------------- */
+
+/* Hosts' registers for the guest's hottest, first those that calls to C keep. */
+static const uint8_t pin_order[] = { RBX, R12, R13, R14, R15, RSI, RDI, R8, R9, R10, R11 };
+_Static_assert(sizeof pin_order <= sizeof backend.pins, "room for the base map");
+
+static bool init(struct CodeBuffer *buf, const struct Guest *guest, const char **why)
+{
+	if (guest->nglobals > 256 || !guest->nglobals) {
+		*why = "the guest has more registers than this host can name";
+		return false;
+	}
+	x86_features = detect() & features_mask;
+	if (!(x86_features & HAS_AVX))
+		x86_features &= ~(HAS_FMA | HAS_AVX512F);
+	backend = (struct Backend){
+		.guest = guest,
+		.exec_delta = buf->exec_delta,
+		.bias = guest->globals[0].offset + 128,
+		.meta_base = buf->meta,
+		.poll_offset = cpu_poll_offset(guest),
+	};
+	memset(backend.base_home, NOREG, sizeof backend.base_home);
+	for (unsigned i = 0; i < guest->nhot && backend.npins < sizeof pin_order; i++) {
+		uint8_t v = guest->hot[i];
+		if (ir_type_class(guest->globals[v].type) != IR_INT || backend.base_home[v] != NOREG)
+			continue;
+		backend.pins[backend.npins] = v;
+		backend.pin_regs[backend.npins] = backend.base_home[v] = pin_order[backend.npins];
+		backend.npins++;
+	}
+	return x86_frame_init(buf, why);
+}
+
+/* -- one unit ---------------------------------------------------------------------------------------------------------------------- */
+
+enum { COLD_SIZE = 1 << 20 };
+static struct Gen gen;                  /* under the translation lock */
+static uint8_t *cold_buffer;
+
+static void emit_ins(struct Gen *g, struct Ins *ins)
+{
+	switch (ins->op) {
+	case IR_MOV:
+		if (ir_type_class(ins->type) == IR_VEC)
+			x86_emit_float(g, ins);
+		else
+			x86_emit_integer(g, ins);
+		break;
+	case IR_ADD ... IR_SELECT: x86_emit_integer(g, ins); break;
+	case IR_LOAD ... IR_PUT: case IR_SLOTADD: case IR_SLOTPUT: case IR_SLOTGET: x86_emit_memory(g, ins); break;
+	case IR_FADD ... IR_UNBOX32: x86_emit_float(g, ins); break;
+	case IR_CALL: x86_emit_call(g, ins); break;
+	default: x86_emit_control(g, ins); break;
+	}
+}
+_Static_assert(IR_MOV < IR_ADD && IR_SELECT + 1 == IR_LOAD && IR_PUT + 1 == IR_FADD && IR_UNBOX32 + 1 == IR_MARK && IR_SLOTADD == IR_CALL + 1,
+	       "groups of emit_ins");
+
+/* A temporary that only passes through an extension to a pinned global is computed there. */
+static void fuse_extensions(struct Gen *g)
+{
+	struct Ir *ir = g->ir;
+
+	for (unsigned n = 0; n + 1 < ir->nins; n++) {
+		struct Ins *ins = &ir->ins[n], *next = ins + 1;
+		if (!ref_is_var(ins->d) || ir_is_global(ir, ins->d) || next->a[0] != ins->d || !ref_is_var(next->d) ||
+		    g->var[next->d].home == NOREG || ir->var_class[next->d] != IR_INT || !(g->last[n + 1] & 1) || ins->op == IR_CALL)
+			continue;
+		if (!((next->op >= IR_SEXT8 && next->op <= IR_ZEXT32) || (next->op == IR_MOV && next->type == IR_I64)))
+			continue;
+		if (ir->var_class[ins->d] != IR_INT)
+			continue;
+		ins->d = next->d;
+		next->a[0] = next->d;
+		g->last[n + 1] &= ~1u;
+	}
+}
+
+static void resolve(struct Gen *g, uint32_t cold_start)
+{
+	for (unsigned i = 0; i < g->fixes.n; i++) {
+		const struct Fix *f = &g->fixes.fix[i];
+		uint32_t at = f->field + (f->cold ? cold_start : 0);
+		int64_t from = (intptr_t)g->exec + at + 4 + f->trail, to = 0;
+		switch (f->kind) {
+		case FIX_ABSOLUTE: to = f->target; break;
+		case FIX_HOT: to = (intptr_t)g->exec + f->target; break;
+		case FIX_COLD: to = (intptr_t)g->exec + cold_start + f->target; break;
+		case FIX_LABEL:
+			assert(g->labels[f->target] != UINT32_MAX);
+			to = (intptr_t)g->exec + g->labels[f->target];
+			break;
+		}
+		int32_t value = to - from;
+		assert(value == to - from);
+		memcpy(g->hot.start + at, &value, 4);
+	}
+}
+
+/* Emission proper, into GEN's sections. */
+static void emit_unit(struct Gen *g)
+{
+	struct Ir *ir = g->ir;
+
+	x86_allocate_begin(g);
+	fuse_extensions(g);
+	for (g->n = 0; g->n < ir->nins; g->n++) {
+		emit_ins(g, &ir->ins[g->n]);
+		x86_allocate_end_ins(g, &ir->ins[g->n]);
+	}
+}
+
+static enum EmitResult emit(struct Ir *ir, struct CodeBuffer *buf, struct Block *block, struct _GString *text)
+{
+	struct Gen *g = &gen;
+	uint8_t *start = (uint8_t *)(((uintptr_t)buf->start + 7) & -(uintptr_t)8);
+	uint8_t *meta = (uint8_t *)(((uintptr_t)buf->meta + 7) & -(uintptr_t)8);
+	unsigned nsites = 0;
+
+	if (!cold_buffer) {
+		cold_buffer = malloc(COLD_SIZE);
+		assert(cold_buffer);
+	}
+	for (unsigned n = 0; n < ir->nins; n++)
+		nsites += ir->ins[n].op == IR_EXIT || ir->ins[n].op == IR_EXITCOND;
+	if (buf->end - start < 256 || (ptrdiff_t)(nsites * sizeof(struct ExitSite)) > buf->meta_end - meta)
+		return EMIT_NO_ROOM;
+	g->ir = ir;
+	g->hot = (struct Asm){ .start = start, .p = start, .end = buf->end, .fixes = &g->fixes };
+	g->cold = (struct Asm){ .start = cold_buffer, .p = cold_buffer, .end = cold_buffer + COLD_SIZE, .fixes = &g->fixes, .cold = true };
+	g->as = &g->hot;
+	g->fixes.n = 0;
+	g->fixes.full = false;
+	g->exec = start + buf->exec_delta;
+	g->pc = ir->pc;
+	g->pc_stored = 0;
+	g->too_big = false;
+	g->labels = arena_alloc(ir->arena, (ir->nlabels + 1) * sizeof *g->labels);
+	memset(g->labels, 0xff, (ir->nlabels + 1) * sizeof *g->labels);
+	g->sites = g->sites_at = (struct ExitSite *)meta;
+	g->nsites = 0;
+	x86_records_begin(g);
+	x86_marks_begin(block);
+	emit_unit(g);
+
+	if (g->cold.overflow || g->fixes.full || g->too_big)
+		return EMIT_TOO_BIG;
+	asm_nop(&g->hot, -asm_offset(&g->hot) & 3);
+	if (g->hot.overflow || buf->end - g->hot.p < g->cold.p - g->cold.start)
+		return EMIT_NO_ROOM;
+	uint32_t cold_start = asm_offset(&g->hot);
+	memcpy(g->hot.p, cold_buffer, g->cold.p - g->cold.start);
+	g->hot.p += g->cold.p - g->cold.start;
+	resolve(g, cold_start);
+
+	uint8_t *records = (uint8_t *)(g->sites_at + g->nsites);
+	uint32_t size = x86_records_end(g, cold_start, records, buf->meta_end);
+	if (g->too_big)
+		return EMIT_TOO_BIG;
+	if (size == UINT32_MAX)
+		return EMIT_NO_ROOM;
+	for (unsigned i = 0; i < g->nsites; i++) {
+		struct ExitSite *site = &g->sites[i];
+		site->stub += cold_start;
+		site->patch = (site->patch & ~SITE_COLD) + (site->patch & SITE_COLD ? cold_start : 0);
+		site->from = block;
+	}
+	block->code = g->exec;
+	block->code_size = asm_offset(&g->hot);
+	block->exits = g->sites_at;
+	block->nexits = g->nsites;
+	block->meta = records;
+	block->meta_size = size;
+	buf->start = g->hot.p;
+	buf->meta = records + size;
+	if (text)
+		x86_disassemble(block, ir, text);
+	return EMIT_OK;
+}
+
+static void chain(struct ExitSite *site, struct Block *block)
+{
+	const uint8_t *field = site->from->code + site->patch;
+	const uint8_t *to = block ? block->code : site->from->code + site->stub;
+
+	__atomic_store_n((int32_t *)(uintptr_t)(field - backend.exec_delta), (int32_t)(to - field - 4), __ATOMIC_RELEASE);
+}
+
+/* -- floating-point state -------------------------------------------------------------------------------------------------------------- */
+
+static uint8_t fp_flags(struct Cpu *cpu, bool inside)
+{
+	static const uint8_t mapped[64] = {
+#define BITS(m) (((m) & 1 ? FPX_INVALID : 0) | ((m) & 4 ? FPX_DIVZERO : 0) | ((m) & 8 ? FPX_OVERFLOW : 0) | \
+		 ((m) & 16 ? FPX_UNDERFLOW : 0) | ((m) & 32 ? FPX_INEXACT : 0))
+#define ROW(m) BITS(m), BITS((m) + 1), BITS((m) + 2), BITS((m) + 3), BITS((m) + 4), BITS((m) + 5), BITS((m) + 6), BITS((m) + 7)
+		ROW(0), ROW(8), ROW(16), ROW(24), ROW(32), ROW(40), ROW(48), ROW(56),
+#undef ROW
+#undef BITS
+	};
+	(void)inside;           /* Cpu.host_fp itself says where its value is */
+	return mapped[(cpu->host_fp & FP_INSIDE ? _mm_getcsr() : cpu->host_fp) & 63];
+}
+
+static void fp_update(struct Cpu *cpu, bool inside)
+{
+	static const uint8_t control[] = { [ROUND_NE] = 0, [ROUND_TZ] = 3, [ROUND_DN] = 1, [ROUND_UP] = 2, [ROUND_MM] = 0 };
+	uint32_t value = MXCSR_MASKED | (uint32_t)control[cpu->round] << 13;
+
+	if (inside && cpu->host_fp & FP_INSIDE)
+		_mm_setcsr(value);
+	else
+		cpu->host_fp = value;
+}
+
+static void enter(struct Cpu *cpu, const struct Block *block)
+{
+	if (G_UNLIKELY((cpu->host_fp & (FP_INSIDE | MXCSR_MASKED)) != MXCSR_MASKED))
+		fp_update(cpu, false);
+	((void (*)(struct Cpu *, const void *))(uintptr_t)backend.common.enter)(cpu, block->code);
+}
+
+const struct Host host_x86_64 = {
+	.name = "x86_64",
+	.is_jit = true,
+	.init = init,
+	.emit = emit,
+	.enter = enter,
+	.chain = chain,
+	.recover = x86_recover,
+	.guest_pc = x86_guest_pc,
+	.fp_flags = fp_flags,
+	.fp_update = fp_update,
+	.disassemble = x86_disassemble,
+};
