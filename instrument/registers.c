@@ -38,21 +38,19 @@ unsigned register_read(struct Cpu *cpu, const struct Register *reg, void *buf)
 	return reg->size;
 }
 
-/* Sets a computed register, unless the code that runs was translated for another state than would then be. */
+/* Sets a computed register, unless the code that runs was translated for another state than would then be. The guest's function tells the
+ * host of flags and rounding mode. */
 static bool set_computed(struct Cpu *cpu, const struct Register *reg, uint64_t value)
 {
 	cpu->fflags |= cpu_fflags(cpu);
 	uint32_t key = cpu->guest->block_key(cpu);
 	uint64_t before = reg->get(cpu);
-	uint8_t fflags = cpu->fflags, round = cpu->round;
 
 	reg->set(cpu, value);
 	if (cpu->guest->block_key(cpu) != key) {
 		reg->set(cpu, before);
 		return false;
 	}
-	if (cpu->fflags != fflags || cpu->round != round)
-		cpu_set_fp(cpu, cpu->fflags, cpu->round);
 	return true;
 }
 
