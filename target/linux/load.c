@@ -383,6 +383,7 @@ bool linux_load(struct LinuxProgram *program, char **error, int *status)
 		return false;
 	}
 	note_image(program);
+	fd_protect_own();
 	const char *slash = strrchr(program->path, '/');
 	prctl(PR_SET_NAME, slash ? slash + 1 : program->path, 0, 0, 0);
 	return true;

@@ -19,7 +19,7 @@
 #define AT_MINSIGSTKSZ 51
 #endif
 
-enum { SIGNAL_STACK_MIN = 2048, STACK_DEFAULT = 8 << 20, STACK_LEAST = 128 << 10 };
+enum { STACK_DEFAULT = 8 << 20, STACK_LEAST = 128 << 10 };
 
 uint64_t stack_size(const struct LinuxOptions *options)
 {
@@ -60,7 +60,7 @@ static unsigned fill_auxv(const struct LinuxProgram *program, uint64_t random, u
 {
 	const struct LinuxAbi *abi = program->guest->linux_abi;
 	const uint64_t entries[][2] = {
-		{ AT_MINSIGSTKSZ, SIGNAL_STACK_MIN },
+		{ AT_MINSIGSTKSZ, abi->signal_frame_size },
 		{ AT_HWCAP, abi->hwcap() },
 		{ AT_PAGESZ, MM_PAGE },
 		{ AT_CLKTCK, sysconf(_SC_CLK_TCK) },
