@@ -81,6 +81,7 @@ static unsigned unsigned_width(const struct Optimiser *o, Ref r)
 	case IR_ZEXT8: return 8;
 	case IR_ZEXT16: return 16;
 	case IR_ZEXT32: return 32;
+	case IR_SELECT: return 64;      /* its type is the comparison's */
 	case IR_FBITS: return def->type == IR_F32 ? 32 : 64;
 	case IR_LOAD: return def->mem & MEM_SIGNED ? 64 : 8u << (def->mem & MEM_SIZE);
 	default: return ir_op_info[def->op].result != 'V' && def->type == IR_I32 ? 32 : 64;
@@ -670,15 +671,22 @@ static void forward(struct Optimiser *o)
 	struct Ir *ir = o->ir;
 	unsigned out = 0;
 	bool reachable = true;
+	struct Ins mark = { .op = IR_LABEL };   /* the last MARK that nothing reaches, or none */
 
 	for (unsigned in = 0; in < ir->nins; in++) {
 		struct Ins ins = ir->ins[in];
 		if (ins.op == IR_LABEL) {
 			o->epoch++;
+			/* what follows belongs to the last mark, reachable or not */
+			if (!reachable && mark.op == IR_MARK)
+				ir->ins[out++] = mark;
 			reachable = true;
 		}
-		if (!reachable)
+		if (!reachable) {
+			if (ins.op == IR_MARK)
+				mark = ins;
 			continue;
+		}
 		propagate(o, &ins);
 		simplify(o, &ins);
 		if (!settle(o, &ins))
@@ -690,8 +698,10 @@ static void forward(struct Optimiser *o)
 			forget_globals(o);
 		learn(o, &ins, out);
 		out++;
-		if (ir_op_info[ins.op].flags & OPF_EXIT)
+		if (ir_op_info[ins.op].flags & OPF_EXIT) {
 			reachable = false;
+			mark.op = IR_LABEL;
+		}
 	}
 	ir->nins = out;
 }

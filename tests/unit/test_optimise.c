@@ -1,0 +1,750 @@
+/* SPDX-License-Identifier: MIT */
+/* The optimiser: each rule by a row that fails when the rule is wrong or gone, liveness by cases, and random units run before and after. */
+#include <check.h>
+#include <stdio.h>
+
+#include "tests/unit/test_cpu.h"
+
+static Ref c(uint64_t value) { return ir_const(ir, value); }
+static void end(void) { ir_exit(ir, 0x2000, EXIT_JUMP, 0); }
+
+/* The unit without marks and the spaces of its listing, instructions separated by "; ". */
+static char *listing(void)
+{
+	GString *text = g_string_new(NULL);
+
+	for (unsigned i = 0; i < ir->nins; i++) {
+		if (ir->ins[i].op == IR_MARK)
+			continue;
+		GString *line = g_string_new(NULL);
+		ir_print_ins(ir, &ir->ins[i], line);
+		char **words = g_strsplit_set(line->str, " ", -1);
+		if (text->len)
+			g_string_append(text, "; ");
+		gsize start = text->len;
+		for (char **w = words; *w; w++)
+			if (**w)
+				g_string_append_printf(text, "%s%s", text->len > start ? " " : "", *w);
+		g_strfreev(words);
+		g_string_free(line, TRUE);
+	}
+	return g_string_free(text, FALSE);
+}
+
+static void expect(const char *want)
+{
+	ir_optimise(ir);
+	ir_check(ir, "optimise");
+	char *got = listing();
+	ck_assert_str_eq(got, want);
+	g_free(got);
+}
+
+/* -- rules ---------------------------------------------------------------------------------------------------------- */
+
+/* Operands of rows: r0, r1, the result of the row's first instruction, a constant. */
+enum { X = 0, Y = 1, T = 0xfffe, K1 = 0xfff0, K2 = 0xfff1, NO = 0xffff };
+
+/* t = op1 a1, b1; r2 = op2 a2, b2 under cond; K1 and K2 are the constants. The first is absent if its type is IR_NTYPES. */
+static const struct Row {
+	struct { uint8_t op, type; uint16_t a, b; uint8_t cond; } first, second;
+	uint64_t k1, k2;
+	const char *want;
+} rows[] = {
+#define ONE(op, type, a, b, k1, want) { { 0, IR_NTYPES, 0, 0, 0 }, { IR_##op, IR_##type, a, b, 0 }, k1, 0, want }
+#define TWO(op1, type1, a1, b1, op2, type2, a2, b2, k1, k2, want) \
+	{ { IR_##op1, IR_##type1, a1, b1, 0 }, { IR_##op2, IR_##type2, a2, b2, 0 }, k1, k2, want }
+#define COND(type, cond, a, b, k1, want) { { 0, IR_NTYPES, 0, 0, 0 }, { IR_SETCOND, IR_##type, a, b, COND_##cond }, k1, 0, want }
+#define COND2(type1, cond1, a1, b1, cond2, a2, b2, k1, k2, want) \
+	{ { IR_SETCOND, IR_##type1, a1, b1, COND_##cond1 }, { IR_SETCOND, IR_I64, a2, b2, COND_##cond2 }, k1, k2, want }
+	/* fold_constants: every operation is compared with the interpreter below */
+	ONE(ADD, I32, K1, K1, 0x80000001, "mov.i64 r2 = 2"), ONE(CLZ, I32, K1, NO, 1, "mov.i64 r2 = 31"),
+	/* commute */
+	ONE(ADD, I64, K1, X, 5, "add.i64 r2 = r0, 5"), ONE(AND, I64, K1, X, 5, "and.i64 r2 = r0, 5"), ONE(MULHU, I64, K1, X, 5, "mulhu.i64 r2 = r0, 5"),
+	ONE(SHL, I64, K1, X, 5, "shl.i64 r2 = 5, r0"),
+	/* zero_right */
+	ONE(ADD, I64, X, K1, 0, "mov.i64 r2 = r0"), ONE(ADD, I32, X, K1, 0, "zext32.i64 r2 = r0"), ONE(ADD, I32, X, K1, 1ull << 32, "zext32.i64 r2 = r0"),
+	ONE(SUB, I64, X, K1, 0, "mov.i64 r2 = r0"), ONE(OR, I64, K1, X, 0, "mov.i64 r2 = r0"), ONE(XOR, I64, X, K1, 0, "mov.i64 r2 = r0"),
+	ONE(ANDN, I64, X, K1, 0, "mov.i64 r2 = r0"),
+	/* shift_none */
+	ONE(SHL, I64, X, K1, 64, "mov.i64 r2 = r0"), ONE(SHR, I32, X, K1, 32, "zext32.i64 r2 = r0"), ONE(SAR, I64, X, K1, 0, "mov.i64 r2 = r0"),
+	ONE(ROTL, I64, X, K1, 0, "mov.i64 r2 = r0"), ONE(ROTR, I32, X, K1, 64, "zext32.i64 r2 = r0"), ONE(SHL, I64, X, K1, 32, "shl.i64 r2 = r0, 32"),
+	/* one_right, rem_one */
+	ONE(MUL, I64, X, K1, 1, "mov.i64 r2 = r0"), ONE(DIVU, I64, X, K1, 1, "mov.i64 r2 = r0"), ONE(DIVS, I32, X, K1, 1, "zext32.i64 r2 = r0"),
+	ONE(REMU, I64, X, K1, 1, "mov.i64 r2 = 0"), ONE(REMS, I64, X, K1, 1, "mov.i64 r2 = 0"),
+	/* and_ones, zero_absorbs, or_ones, andn_ones */
+	ONE(AND, I64, X, K1, ~0ull, "mov.i64 r2 = r0"), ONE(AND, I32, X, K1, 0xffffffff, "zext32.i64 r2 = r0"), ONE(AND, I64, X, K1, 0, "mov.i64 r2 = 0"),
+	ONE(MUL, I64, X, K1, 0, "mov.i64 r2 = 0"), ONE(MULHS, I64, X, K1, 0, "mov.i64 r2 = 0"), ONE(MULHU, I32, K1, X, 0, "mov.i64 r2 = 0"),
+	ONE(MULHSU, I64, X, K1, 0, "mov.i64 r2 = 0"),
+	ONE(OR, I64, X, K1, ~0ull, "mov.i64 r2 = -1"), ONE(OR, I32, X, K1, ~0ull, "mov.i64 r2 = 0xffffffff"), ONE(ANDN, I64, X, K1, ~0ull, "mov.i64 r2 = 0"),
+	/* same_zero, same_value */
+	ONE(SUB, I64, X, X, 0, "mov.i64 r2 = 0"), ONE(XOR, I32, X, X, 0, "mov.i64 r2 = 0"), ONE(ANDN, I64, X, X, 0, "mov.i64 r2 = 0"),
+	ONE(AND, I64, X, X, 0, "mov.i64 r2 = r0"), ONE(OR, I32, X, X, 0, "zext32.i64 r2 = r0"),
+	/* sub_const, zero_minus */
+	ONE(SUB, I64, X, K1, 5, "add.i64 r2 = r0, -5"), ONE(SUB, I32, X, K1, 5, "add.i32 r2 = r0, 0xfffffffb"), ONE(SUB, I64, K1, X, 0, "neg.i64 r2 = r0"),
+	ONE(SUB, I64, K1, X, 1, "sub.i64 r2 = 1, r0"),
+	/* mul_power, divu_power, remu_power */
+	ONE(MUL, I64, X, K1, 8, "shl.i64 r2 = r0, 3"), ONE(MUL, I32, X, K1, 1ull << 31, "shl.i32 r2 = r0, 31"), ONE(MUL, I64, X, K1, 12, "mul.i64 r2 = r0, 12"),
+	ONE(DIVU, I64, X, K1, 16, "shr.i64 r2 = r0, 4"), ONE(DIVS, I64, X, K1, 16, "divs.i64 r2 = r0, 16"),
+	ONE(REMU, I64, X, K1, 16, "and.i64 r2 = r0, 15"), ONE(REMU, I32, X, K1, 2, "and.i32 r2 = r0, 1"), ONE(DIVU, I64, X, K1, 0, "divu.i64 r2 = r0, 0"),
+	/* associate */
+	TWO(ADD, I64, X, K1, ADD, I64, T, K2, 5, 7, "add.i64 r2 = r0, 12"), TWO(ADD, I32, X, K1, ADD, I32, T, K2, 0xffffffff, 2, "add.i32 r2 = r0, 1"),
+	TWO(ADD, I64, X, K1, SUB, I64, T, K2, 5, 5, "mov.i64 r2 = r0"), TWO(AND, I64, X, K1, AND, I64, T, K2, 12, 10, "and.i64 r2 = r0, 8"),
+	TWO(OR, I64, X, K1, OR, I64, T, K2, 12, 10, "or.i64 r2 = r0, 14"), TWO(XOR, I64, X, K1, XOR, I64, T, K2, 12, 10, "xor.i64 r2 = r0, 6"),
+	TWO(MUL, I64, X, K1, MUL, I64, T, K2, 3, 5, "mul.i64 r2 = r0, 15"),
+	TWO(ADD, I32, X, K1, ADD, I64, T, K2, 5, 7, "add.i32 t0 = r0, 5; add.i64 r2 = t0, 7"),
+	/* shift_chain, shift_extends */
+	TWO(SHL, I64, X, K1, SHL, I64, T, K2, 5, 7, "shl.i64 r2 = r0, 12"), TWO(SHL, I64, X, K1, SHL, I64, T, K2, 32, 32, "mov.i64 r2 = 0"),
+	TWO(SHR, I32, X, K1, SHR, I32, T, K2, 16, 15, "shr.i32 r2 = r0, 31"), TWO(SHR, I32, X, K1, SHR, I32, T, K2, 16, 16, "mov.i64 r2 = 0"),
+	TWO(SAR, I64, X, K1, SAR, I64, T, K2, 40, 40, "sar.i64 r2 = r0, 63"), TWO(SAR, I32, X, K1, SAR, I32, T, K2, 20, 20, "sar.i32 r2 = r0, 31"),
+	TWO(SHL, I64, X, K1, SHL, I64, T, K2, 65, 1, "shl.i64 r2 = r0, 2"),
+	TWO(SHL, I64, X, K1, SHR, I64, T, K2, 32, 32, "zext32.i64 r2 = r0"), TWO(SHL, I64, X, K1, SAR, I64, T, K2, 32, 32, "sext32.i64 r2 = r0"),
+	TWO(SHL, I64, X, K1, SHR, I64, T, K2, 48, 48, "zext16.i64 r2 = r0"), TWO(SHL, I64, X, K1, SAR, I64, T, K2, 48, 48, "sext16.i64 r2 = r0"),
+	TWO(SHL, I64, X, K1, SHR, I64, T, K2, 56, 56, "zext8.i64 r2 = r0"), TWO(SHL, I64, X, K1, SAR, I64, T, K2, 56, 56, "sext8.i64 r2 = r0"),
+	TWO(SHL, I64, X, K1, SHR, I64, T, K2, 32, 31, "shl.i64 t0 = r0, 32; shr.i64 r2 = t0, 31"),
+	/* and_extends, and_not, xor_ones, involution */
+	ONE(AND, I64, X, K1, 255, "zext8.i64 r2 = r0"), ONE(AND, I64, X, K1, 65535, "zext16.i64 r2 = r0"), ONE(AND, I64, X, K1, 0xffffffff, "zext32.i64 r2 = r0"),
+	TWO(NOT, I64, Y, NO, AND, I64, X, T, 0, 0, "andn.i64 r2 = r0, r1"), TWO(NOT, I64, Y, NO, AND, I64, T, X, 0, 0, "andn.i64 r2 = r0, r1"),
+	TWO(NOT, I32, Y, NO, AND, I64, X, T, 0, 0, "not.i32 t0 = r1; and.i64 r2 = r0, t0"),
+	ONE(XOR, I64, X, K1, ~0ull, "not.i64 r2 = r0"), ONE(XOR, I32, X, K1, ~0ull, "not.i32 r2 = r0"),
+	TWO(NOT, I64, X, NO, NOT, I64, T, NO, 0, 0, "mov.i64 r2 = r0"), TWO(NEG, I32, X, NO, NEG, I32, T, NO, 0, 0, "zext32.i64 r2 = r0"),
+	TWO(BSWAP, I64, X, NO, BSWAP, I64, T, NO, 0, 0, "mov.i64 r2 = r0"), TWO(NEG, I64, X, NO, NEG, I32, T, NO, 0, 0, "neg.i64 t0 = r0; neg.i32 r2 = t0"),
+	/* extend_nothing */
+	TWO(SEXT8, I64, X, NO, SEXT32, I64, T, NO, 0, 0, "sext8.i64 r2 = r0"), TWO(SEXT32, I64, X, NO, SEXT32, I64, T, NO, 0, 0, "sext32.i64 r2 = r0"),
+	TWO(ZEXT16, I64, X, NO, SEXT32, I64, T, NO, 0, 0, "zext16.i64 r2 = r0"), TWO(ZEXT16, I64, X, NO, SEXT16, I64, T, NO, 0, 0, "sext16.i64 r2 = r0"),
+	TWO(ADD, I32, X, Y, ZEXT32, I64, T, NO, 0, 0, "add.i32 r2 = r0, r1"), TWO(ADD, I32, X, Y, SEXT32, I64, T, NO, 0, 0, "add.i32 t0 = r0, r1; sext32.i64 r2 = t0"),
+	TWO(SETCOND, I64, X, Y, SEXT8, I64, T, NO, 0, 0, "setcond.i64.eq r2 = r0, r1"), TWO(SEXT8, I32, X, NO, SEXT32, I64, T, NO, 0, 0, "sext8.i32 t0 = r0; sext32.i64 r2 = t0"),
+	/* extend_extended, extend_masked */
+	TWO(ZEXT32, I64, X, NO, SEXT32, I64, T, NO, 0, 0, "sext32.i64 r2 = r0"), TWO(SEXT32, I64, X, NO, ZEXT8, I64, T, NO, 0, 0, "zext8.i64 r2 = r0"),
+	TWO(SEXT8, I64, X, NO, ZEXT16, I64, T, NO, 0, 0, "sext8.i64 t0 = r0; zext16.i64 r2 = t0"),
+	TWO(AND, I64, X, K1, ZEXT8, I64, T, NO, 0xfff, 0, "zext8.i64 r2 = r0"), TWO(AND, I64, X, K1, ZEXT8, I64, T, NO, 0xfe, 0, "and.i64 t0 = r0, 254; zext8.i64 r2 = t0"),
+	/* mov_narrow */
+	ONE(MOV, I32, X, NO, 0, "zext32.i64 r2 = r0"), TWO(ADD, I32, X, Y, MOV, I32, T, NO, 0, 0, "add.i32 r2 = r0, r1"),
+	/* commute_cond, setcond_known */
+	COND(I64, LT, K1, X, 5, "setcond.i64.gt r2 = r0, 5"), COND(I64, GEU, K1, X, 5, "setcond.i64.leu r2 = r0, 5"), COND(I32, EQ, K1, X, 5, "setcond.i32.eq r2 = r0, 5"),
+	COND(I64, LEU, K1, X, 5, "setcond.i64.geu r2 = r0, 5"), COND(I64, GT, K1, X, 5, "setcond.i64.lt r2 = r0, 5"),
+	COND(I64, LE, K1, X, 5, "setcond.i64.ge r2 = r0, 5"), COND(I64, GE, K1, X, 5, "setcond.i64.le r2 = r0, 5"),
+	COND(I64, LTU, K1, X, 5, "setcond.i64.gtu r2 = r0, 5"), COND(I64, GTU, K1, X, 5, "setcond.i64.ltu r2 = r0, 5"),
+	COND(I64, EQ, X, X, 0, "mov.i64 r2 = 1"), COND(I64, LTU, X, X, 0, "mov.i64 r2 = 0"), COND(I64, LTU, X, K1, 0, "mov.i64 r2 = 0"),
+	COND(I32, GEU, X, K1, 1ull << 32, "mov.i64 r2 = 1"), COND(I64, GEU, X, K1, 1ull << 32, "setcond.i64.geu r2 = r0, 0x100000000"),
+	COND(I32, LT, K1, K1, 3, "mov.i64 r2 = 0"),
+	/* setcond_of_bit, cond_of_setcond */
+	COND2(I64, LT, X, Y, NE, T, K2, 0, 0, "setcond.i64.lt r2 = r0, r1"), COND2(I32, LT, X, Y, EQ, T, K2, 0, 0, "setcond.i32.ge r2 = r0, r1"),
+	COND2(I32, LTU, X, Y, EQ, T, K2, 0, 1, "setcond.i32.ltu r2 = r0, r1"), COND2(I64, EQ, X, Y, NE, T, K2, 0, 1, "setcond.i64.ne r2 = r0, r1"),
+	COND2(I64, EQ, X, Y, LT, T, K2, 0, 1, "setcond.i64.eq t0 = r0, r1; setcond.i64.lt r2 = t0, 1"),
+};
+
+static Ref row_operand(const struct Row *row, uint16_t operand, Ref t)
+{
+	return operand == T ? t : operand == K1 ? c(row->k1) : operand == K2 ? c(row->k2) : operand == NO ? REF_NONE : operand;
+}
+
+static void build_row(const struct Row *row)
+{
+	begin(0x1000);
+	Ref t = REF_NONE;
+	if (row->first.type != IR_NTYPES) {
+		t = ir_temp(ir, IR_INT);
+		ir_into2(ir, row->first.op, row->first.type, t, row_operand(row, row->first.a, t), row_operand(row, row->first.b, t));
+		ir->ins[ir->nins - 1].cond = row->first.cond;
+	}
+	ir_into2(ir, row->second.op, row->second.type, 2, row_operand(row, row->second.a, t), row_operand(row, row->second.b, t));
+	ir->ins[ir->nins - 1].cond = row->second.cond;
+	end();
+}
+
+static uint64_t run_row(uint64_t x, uint64_t y)
+{
+	code_used = meta_used = 0;
+	cpu->r[0] = x;
+	cpu->r[1] = y;
+	run_unit();
+	return cpu->r[2];
+}
+
+START_TEST(rules_say_what_they_do)
+{
+	for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+		build_row(&rows[i]);
+		ir_optimise(ir);
+		ir_check(ir, "optimise");
+		char *got = listing(), *want = g_strconcat(rows[i].want, "; exit -> 0x2000", NULL);
+		ck_assert_msg(!strcmp(got, want), "row %u\n got %s\nwant %s", i, got, want);
+		g_free(got);
+		g_free(want);
+	}
+}
+END_TEST
+
+static const uint64_t samples[] = {
+	0, 1, 2, 5, 31, 32, 63, 64, 127, 128, 255, 256, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, 0x180000005,
+	0x7fffffffffffffff, 0x8000000000000000, 0xffffffff80000000, ~0ull, 0x123456789abcdef0, 0xfedcba9876543210,
+};
+
+START_TEST(rules_keep_the_meaning)
+{
+	for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++)
+		for (unsigned a = 0; a < G_N_ELEMENTS(samples); a++) {
+			uint64_t x = samples[a], y = samples[(a * 7 + 3) % G_N_ELEMENTS(samples)];
+			build_row(&rows[i]);
+			uint64_t before = run_row(x, y);
+			ir_optimise(ir);
+			uint64_t after = run_row(x, y);
+			ck_assert_msg(before == after, "row %u of %#lx, %#lx: %#lx became %#lx", i, x, y, before, after);
+			arena_reset(&arena);
+		}
+}
+END_TEST
+
+/* All integer operations on all pairs of samples: folded, and computed from registers. */
+START_TEST(folding_computes_as_the_interpreter)
+{
+	for (unsigned op = IR_MOV; op <= IR_SETCOND; op++)
+		for (unsigned type = IR_I32; type <= IR_I64; type++)
+			for (unsigned cond = 0; cond <= (op == IR_SETCOND ? COND_NEVER : 0); cond++)
+				for (unsigned a = 0; a < G_N_ELEMENTS(samples); a++)
+					for (unsigned b = 0; b < G_N_ELEMENTS(samples); b += ir_op_info[op].nargs == 2 ? 1 : 99) {
+						bool binary = ir_op_info[op].nargs == 2;
+						if (type == IR_I32 && (op == IR_SEXT32 || op == IR_ZEXT32 || op == IR_CLMUL || op == IR_CLMULH))
+							continue;
+						begin(0x1000);
+						ir_into2(ir, op, type, 2, c(samples[a]), binary ? c(samples[b]) : REF_NONE);
+						ir->ins[ir->nins - 1].cond = cond;
+						ir_into2(ir, op, type, 3, 0, binary ? 1 : REF_NONE);
+						ir->ins[ir->nins - 1].cond = cond;
+						end();
+						ir_optimise(ir);
+						ck_assert_uint_eq(ir->ins[1].op, IR_MOV);
+						uint64_t folded = run_row(samples[a], samples[b]);
+						ck_assert_msg(folded == cpu->r[3], "%s", ir_op_info[op].name);
+						arena_reset(&arena);
+					}
+}
+END_TEST
+
+START_TEST(selects)
+{
+	Ref t = ir_temp(ir, IR_INT);
+	ir_select(ir, IR_I64, COND_EQ, 2, c(1), c(1), 0, 1);
+	ir_select(ir, IR_I64, COND_LT, 3, 0, 1, 5, 5);
+	ir_select(ir, IR_I32, COND_LT, 4, 0, 1, c(0), c(1));
+	ir_setcond(ir, IR_I32, COND_LTU, t, 0, 1);
+	ir_select(ir, IR_I64, COND_EQ, 5, t, c(0), 0, 1);
+	end();
+	expect("mov.i64 r2 = r0; mov.i64 r3 = r5; setcond.i32.ge r4 = r0, r1; select.i32.geu r5 = r0, r1, r0, r1; exit -> 0x2000");
+	/* the type is the comparison's: the result may be wide */
+	begin(0x1000);
+	ir_select(ir, IR_I32, COND_LT, 2, 0, 1, 2, 3);
+	ir_into1(ir, IR_ZEXT32, IR_I64, 2, 2);
+	end();
+	expect("select.i32.lt r2 = r0, r1, r2, r3; zext32.i64 r2 = r2; exit -> 0x2000");
+}
+END_TEST
+
+START_TEST(displacements)
+{
+	Ref t = ir_op2(ir, IR_ADD, IR_I64, 0, c(100)), u = ir_op2(ir, IR_ADD, IR_I64, 1, c(0x7fffffff));
+	ir_load(ir, IR_I64, MEM_64, 2, t, -4);
+	ir_store(ir, IR_I64, MEM_32, t, 8, 1);
+	ir_load(ir, IR_I64, MEM_64, 3, u, 1);
+	ir_into2(ir, IR_ADD, IR_I64, 0, 0, c(16));      /* r0 of before is gone */
+	ir_load(ir, IR_I64, MEM_64, 4, t, 0);
+	end();
+	expect("add.i64 t0 = r0, 100; add.i64 t1 = r1, 0x7fffffff; load.i64.u64 r2 = r0, +96; store.i64.u32 r0, r1, +108; "
+	       "load.i64.u64 r3 = t1, +1; add.i64 r0 = r0, 16; load.i64.u64 r4 = t0; exit -> 0x2000");
+}
+END_TEST
+
+START_TEST(float_moves)
+{
+	Ref bits = ir_op1(ir, IR_BITSF, IR_F64, 0), single = ir_op1(ir, IR_BITSF, IR_F32, 1);
+	ir_into1(ir, IR_FBITS, IR_F64, 2, bits);
+	ir_into1(ir, IR_FBITS, IR_F32, 3, single);
+	Ref value = ir_op1(ir, IR_UNBOX32, IR_F32, F0), boxed = ir_op1(ir, IR_BOX32, IR_F64, value);
+	Ref again = ir_op1(ir, IR_UNBOX32, IR_F32, boxed);
+	ir_into1(ir, IR_FNEG, IR_F32, F0 + 1, again);
+	ir_into1(ir, IR_BOX32, IR_F64, F0 + 1, F0 + 1);
+	end();
+	expect("mov.i64 r2 = r0; zext32.i64 r3 = r1; unbox32.f32 t2 = f0; fneg.f32 f1 = t2; box32.f64 f1 = f1; exit -> 0x2000");
+}
+END_TEST
+
+/* -- control -------------------------------------------------------------------------------------------------------- */
+
+static uint64_t callee(void) { return 0; }
+
+START_TEST(known_branches)
+{
+	unsigned label = ir_label(ir);
+	ir_into1(ir, IR_MOV, IR_I64, 0, c(5));
+	ir_exit_cond(ir, IR_I64, COND_NE, 0, c(5), 0x3000);
+	ir_brcond(ir, IR_I64, COND_EQ, 0, c(5), label);
+	ir_into1(ir, IR_MOV, IR_I64, 1, c(1));
+	ir_emit_label(ir, label);
+	ir_brcond(ir, IR_I64, COND_EQ, 0, c(5), label);
+	ir_exit_cond(ir, IR_I64, COND_ALWAYS, REF_NONE, REF_NONE, 0x4000);
+	ir_into1(ir, IR_MOV, IR_I64, 2, c(2));
+	end();
+	/* behind the label nothing is known of r0 */
+	ir->ins[ir->nins - 3].a[0] = ir->ins[ir->nins - 3].a[1] = 0;
+	expect("mov.i64 r0 = 5; br L0; label L0; brcond.i64.eq r0, 5 L0; exit -> 0x4000");
+}
+END_TEST
+
+START_TEST(compare_and_branch_fuse)
+{
+	Ref t = ir_temp(ir, IR_INT);
+	ir_setcond(ir, IR_I32, COND_LT, t, 0, 1);
+	ir_exit_cond(ir, IR_I64, COND_EQ, t, c(0), 0x3000);
+	end();
+	expect("exitcond.i32.ge r0, r1 -> 0x3000; exit -> 0x2000");
+}
+END_TEST
+
+START_TEST(conditional_calls)
+{
+	for (unsigned cond = COND_EQ; cond <= COND_NE; cond++) {
+		ir_call(ir, REF_NONE, callee, "callee", 0, 0, NULL);
+		ir->ins[ir->nins - 1].cond = cond;
+		ir->ins[ir->nins - 1].a[0] = ir->ins[ir->nins - 1].a[1] = c(1);
+	}
+	end();
+	expect("call.i64 callee(); exit -> 0x2000");
+}
+END_TEST
+
+/* -- propagation ---------------------------------------------------------------------------------------------------- */
+
+START_TEST(copies_hold_until_assigned)
+{
+	ir_into1(ir, IR_MOV, IR_I64, 1, 0);
+	ir_into2(ir, IR_ADD, IR_I64, 2, 1, c(1));
+	ir_into1(ir, IR_MOV, IR_I64, 0, c(9));
+	ir_into2(ir, IR_ADD, IR_I64, 3, 1, 0);
+	ir_into1(ir, IR_MOV, IR_I64, 1, 1);
+	end();
+	expect("mov.i64 r1 = r0; add.i64 r2 = r0, 1; mov.i64 r0 = 9; add.i64 r3 = r1, 9; exit -> 0x2000");
+}
+END_TEST
+
+START_TEST(calls_that_write_end_what_is_known)
+{
+	ir_into1(ir, IR_MOV, IR_I64, 0, c(9));
+	Ref t = ir_temp(ir, IR_INT);
+	ir_into1(ir, IR_MOV, IR_I64, t, 1);
+	ir_call(ir, REF_NONE, callee, "callee", IRC_WRITES, 0, NULL);
+	ir_into2(ir, IR_ADD, IR_I64, 2, 0, t);
+	end();
+	expect("mov.i64 r0 = 9; mov.i64 t0 = r1; call.i64 callee() reads writes; add.i64 r2 = r0, t0; exit -> 0x2000");
+}
+END_TEST
+
+START_TEST(calls_that_read_do_not)
+{
+	ir_into1(ir, IR_MOV, IR_I64, 0, c(9));
+	ir_call(ir, REF_NONE, callee, "callee", IRC_READS, 0, NULL);
+	ir_into2(ir, IR_ADD, IR_I64, 0, 0, c(1));
+	end();
+	expect("mov.i64 r0 = 9; call.i64 callee() reads; mov.i64 r0 = 10; exit -> 0x2000");
+}
+END_TEST
+
+START_TEST(temporaries_coalesce)
+{
+	Ref t = ir_temp(ir, IR_INT), u = ir_temp(ir, IR_INT);
+	ir_load(ir, IR_I64, MEM_32, t, 0, 0);
+	ir_into1(ir, IR_MOV, IR_I64, 0, t);
+	ir_load(ir, IR_I64, MEM_32, u, 1, 0);
+	ir_into1(ir, IR_MOV, IR_I64, 1, u);
+	ir_into2(ir, IR_ADD, IR_I64, 2, u, c(1));
+	end();
+	expect("load.i64.u32 r0 = r0; load.i64.u32 t1 = r1; mov.i64 r1 = t1; add.i64 r2 = t1, 1; exit -> 0x2000");
+}
+END_TEST
+
+/* -- dead code ------------------------------------------------------------------------------------------------------ */
+
+/* r0 is assigned twice with the given instruction between. */
+static void between(unsigned op, unsigned call_flags, bool first_stays)
+{
+	begin(0x1000);
+	Ref t = ir_temp(ir, IR_INT);
+	ir_into2(ir, IR_ADD, IR_I64, t, 1, 2);          /* never used */
+	ir_into1(ir, IR_MOV, IR_I64, 0, 1);
+	unsigned label;
+	switch (op) {
+	case IR_LOAD: ir_load(ir, IR_I64, MEM_64, 5, 3, 0); break;
+	case IR_STORE: ir_store(ir, IR_I64, MEM_64, 3, 0, 4); break;
+	case IR_FADDI: ir_atomic(ir, IR_FADDI, IR_I64, MEM_64, 5, 3, 4, REF_NONE); break;
+	case IR_POLL: ir_poll(ir); break;
+	case IR_CALL: ir_call(ir, REF_NONE, callee, "callee", call_flags, 0, NULL); break;
+	case IR_EXITCOND: ir_exit_cond(ir, IR_I64, COND_EQ, 3, 4, 0x3000); break;
+	case IR_BRCOND: case IR_LABEL:
+		label = ir_label(ir);
+		if (op == IR_BRCOND)
+			ir_brcond(ir, IR_I64, COND_EQ, 3, 4, label);
+		ir_emit_label(ir, label);
+		break;
+	case IR_FENCE: ir_fence(ir, IR_FENCE_ALL); break;
+	default: ir_mark(ir, 0x1004, "\1\0\0", 4);
+	}
+	ir_into1(ir, IR_MOV, IR_I64, 0, 2);
+	end();
+	ir_optimise(ir);
+	ir_check(ir, "optimise");
+	char *got = listing();
+	ck_assert_msg(g_str_has_prefix(got, "mov.i64 r0 = r1") == first_stays, "%s", got);
+	ck_assert(strstr(got, "mov.i64 r0 = r2"));
+	ck_assert(!strstr(got, "add.i64 t0"));
+	g_free(got);
+}
+
+START_TEST(writes_stay_where_they_are_seen)
+{
+	between(IR_LOAD, 0, true);
+	between(IR_STORE, 0, true);
+	between(IR_FADDI, 0, true);
+	between(IR_POLL, 0, true);
+	between(IR_EXITCOND, 0, true);
+	between(IR_BRCOND, 0, true);
+	between(IR_LABEL, 0, true);
+	between(IR_CALL, IRC_READS, true);
+	between(IR_CALL, IRC_WRITES, true);
+	between(IR_CALL, IRC_RAISES, true);
+	between(IR_CALL, 0, false);
+	between(IR_CALL, IRC_PROBE | IRC_FP, false);
+	between(IR_FENCE, 0, false);
+	between(IR_MARK, 0, false);
+}
+END_TEST
+
+START_TEST(results_nobody_wants)
+{
+	Ref t = ir_temp(ir, IR_INT), u = ir_temp(ir, IR_INT), v = ir_temp(ir, IR_VEC);
+	ir_load(ir, IR_I64, MEM_64, t, 0, 0);
+	ir_get(ir, MEM_64, u, offsetof(struct TestCpu, state));
+	ir_call(ir, u, callee, "pure", IRC_PURE, 0, NULL);
+	ir_call(ir, u, callee, "impure", 0, 0, NULL);
+	ir_fp(ir, IR_FADD, IR_F64, ROUND_NE, v, F0, F0, REF_NONE);
+	end();
+	expect("load.i64.u64 r0; call.i64 impure(); fadd.f64.rne t2 = f0, f0; exit -> 0x2000");
+}
+END_TEST
+
+START_TEST(partial_vector_writes)
+{
+	ir_into1(ir, IR_MOV, IR_V128, V0, V0);
+	ir_into1(ir, IR_BITSF, IR_F64, V0, 1);          /* leaves the upper half */
+	ir_into1(ir, IR_BITSF, IR_F64, F0, 1);
+	ir_into1(ir, IR_BITSF, IR_F64, F0, 2);
+	end();
+	expect("bitsf.f64 v = r1; bitsf.f64 f0 = r2; exit -> 0x2000");
+	begin(0x1000);
+	Ref t = ir_temp(ir, IR_VEC);
+	ir_load(ir, IR_V128, MEM_128, t, 0, 0);
+	ir_into1(ir, IR_FNEG, IR_F64, t, t);
+	ir_into1(ir, IR_FABS, IR_F64, V0, t);
+	ir_into1(ir, IR_BITSF, IR_F64, V0, 1);
+	end();
+	expect("load.v128.u128 t0 = r0; fneg.f64 t0 = t0; fabs.f64 v = t0; bitsf.f64 v = r1; exit -> 0x2000");
+}
+END_TEST
+
+/* -- random units ----------------------------------------------------------------------------------------------------- */
+
+static uint64_t seed;
+
+static uint64_t random64(void)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return seed * 0x2545f4914f6cdd1d;
+}
+static unsigned below(unsigned n) { return (random64() >> 33) % n; }
+
+/* What calls saw, hashed. */
+static uint64_t witness;
+
+static uint64_t look(uint64_t a)
+{
+	for (unsigned i = 0; i < NREGS; i++)
+		witness = (witness ^ cpu->r[i]) * 0x9e3779b97f4a7c15;
+	witness = (witness ^ cpu->cpu.pc ^ a) * 0x9e3779b97f4a7c15;
+	return witness;
+}
+
+static uint64_t blind(uint64_t a) { return witness = (witness ^ a) * 0x9e3779b97f4a7c15; }
+
+static uint64_t change(uint64_t a)
+{
+	look(a);
+	cpu->r[1 + a % (NREGS - 1)] += a;         /* r0 stays the address of memory */
+	return a;
+}
+
+enum { BASE_REGISTER = 0, NTEMPS = 6 };         /* r0 points to memory or, rarely, nowhere */
+static Ref temps[NTEMPS], floats[2];
+static bool ready[NTEMPS], float_ready[2];
+
+static Ref random_operand(void)
+{
+	switch (below(4)) {
+	case 0: return c(below(3) ? samples[below(G_N_ELEMENTS(samples))] : random64());
+	case 1: {
+		unsigned i = below(NTEMPS);
+		if (ready[i])
+			return temps[i];
+	} /* fallthrough */
+	default: return 1 + below(NREGS - 1);
+	}
+}
+
+static Ref random_result(void)
+{
+	if (below(2)) {
+		unsigned i = below(NTEMPS);
+		ready[i] = true;
+		return temps[i];
+	}
+	return 1 + below(NREGS - 1);
+}
+
+static void random_memory(void)
+{
+	static const uint8_t atomic[] = { IR_XCHG, IR_FADDI, IR_FANDI, IR_FMINS, IR_FMAXU };
+	unsigned mem = below(4) | (below(2) ? MEM_SIGNED : 0);
+	Ref addr = BASE_REGISTER;
+	int disp = below(MEMORY - 16);
+
+	if (below(3) == 0) {
+		addr = temps[0];
+		ready[0] = true;
+		ir_into2(ir, IR_ADD, IR_I64, addr, BASE_REGISTER, c(8));
+	}
+	switch (below(3)) {
+	case 0: {
+		Ref value = random_operand();
+		ir_store(ir, IR_I64, mem & MEM_SIZE, addr, disp, value);
+		break;
+	}
+	case 1: {
+		Ref value = random_operand();
+		ir_atomic(ir, atomic[below(5)], IR_I64, MEM_64, random_result(), addr, value, REF_NONE);
+		ir->ins[ir->nins - 1].imm = disp & ~7;
+		break;
+	}
+	default:
+		ir_load(ir, IR_I64, mem, random_result(), addr, disp);
+	}
+}
+
+static void random_float(void)
+{
+	static const uint8_t arithmetic[] = { IR_FADD, IR_FMUL, IR_FDIV, IR_FMIN };
+	unsigned i = below(2);
+	Ref f = float_ready[i] ? floats[i] : F0 + below(NFREGS);
+	Ref d = below(2) ? F0 + below(NFREGS) : (float_ready[!i] = true, floats[!i]);
+
+	switch (below(6)) {
+	case 0: ir_fp(ir, arithmetic[below(4)], IR_F64, below(5), d, f, F0 + below(NFREGS), REF_NONE); break;
+	case 1: ir_into1(ir, IR_FNEG, IR_F64, d, f); break;
+	case 2: ir_into1(ir, IR_BITSF, IR_F64, d, random_operand()); break;
+	case 3: ir_into1(ir, IR_FBITS, IR_F64, random_result(), f); float_ready[!i] &= d != floats[!i]; break;
+	case 4: ir_into1(ir, IR_MOV, IR_F64, d, f); break;
+	default: {
+		Ref single = ir_op1(ir, IR_UNBOX32, IR_F32, f), sum = ir_temp(ir, IR_VEC);
+		ir_fp(ir, arithmetic[below(4)], IR_F32, below(5), sum, single, single, REF_NONE);
+		ir_into1(ir, IR_BOX32, IR_F64, d, sum);
+	}
+	}
+}
+
+static void random_call(void)
+{
+	static const struct { void *fn; uint8_t flags; } functions[] = {
+		{ blind, 0 }, { look, IRC_READS }, { change, IRC_WRITES }, { look, IRC_RAISES },
+	};
+	unsigned which = below(4);
+	Ref arg = random_operand();
+	bool conditional = below(4) == 0;
+	ir_call(ir, conditional ? REF_NONE : random_result(), functions[which].fn, "call", functions[which].flags, 1, &arg);
+	if (conditional) {
+		struct Ins *ins = &ir->ins[ir->nins - 1];
+		ins->cond = below(COND_ALWAYS);
+		Ref a = random_operand();
+		ins->a[0] = ready[0] && a == temps[0] ? temps[0] : a;
+		ins->a[1] = 1 + below(NREGS - 1);
+	}
+}
+
+static void random_ins(unsigned *label, unsigned *pending)
+{
+	unsigned op = IR_MOV + below(IR_SELECT - IR_MOV + 1), type = below(2);
+	if (type == IR_I32 && (op == IR_SEXT32 || op == IR_ZEXT32 || op == IR_CLMUL || op == IR_CLMULH))
+		type = IR_I64;
+	switch (below(16)) {
+	case 0: ir_mark(ir, 0x1000 + 4 * ir->ninsns, "\1\0\0", 4); break;
+	case 1: ir_exit_cond(ir, type, below(COND_ALWAYS), random_operand(), random_operand(), 0x3000 + ir->nins); break;
+	case 2: case 3: random_memory(); break;
+	case 4: random_call(); break;
+	case 5: random_float(); break;
+	case 6:
+		if (*pending) {
+			ir_emit_label(ir, *label);
+			memset(ready, 0, sizeof ready);
+			memset(float_ready, 0, sizeof float_ready);
+			*pending = 0;
+		} else {
+			*label = ir_label(ir);
+			*pending = 1;
+			ir_brcond(ir, type, below(COND_ALWAYS), random_operand(), random_operand(), *label);
+		}
+		break;
+	case 7: {
+		struct Ins *ins;
+		Ref value = random_operand();
+		ins = ir_append(ir, IR_SLOTADD, IR_I64);
+		ins->imm = offsetof(struct TestCpu, slot);
+		ins->a[0] = value;
+		break;
+	}
+	default: {
+		Ref a[4];
+		for (unsigned i = 0; i < 4; i++)
+			a[i] = random_operand();
+		if (below(3) == 0 && a[0] != c(0))
+			a[1] = below(2) ? a[0] : c(below(3));
+		struct Ins *ins = ir_append(ir, op, type);
+		for (unsigned i = 0; i < ir_op_info[op].nargs; i++)
+			ins->a[i] = a[i];
+		ins->cond = ir_op_info[op].flags & OPF_COND ? below(COND_ALWAYS) : 0;
+		Ref d = random_result();
+		ir->ins[ir->nins - 1].d = d;
+	}
+	}
+}
+
+static void random_unit(unsigned length)
+{
+	unsigned label = 0, pending = 0;
+
+	begin(0x1000);
+	memset(ready, 0, sizeof ready);
+	memset(float_ready, 0, sizeof float_ready);
+	for (unsigned i = 0; i < NTEMPS; i++)
+		temps[i] = ir_temp(ir, IR_INT);
+	floats[0] = ir_temp(ir, IR_VEC);
+	floats[1] = ir_temp(ir, IR_VEC);
+	while (ir->nins < length)
+		random_ins(&label, &pending);
+	if (pending)
+		ir_emit_label(ir, label);
+	end();
+}
+
+struct Outcome {
+	uint64_t r[NREGS], f[NFREGS], slot, pc, witness, fault_addr;
+	uint32_t cause, fflags;
+	uint8_t memory[MEMORY];
+};
+
+/* Runs the unit from a state made of START. */
+static void outcome(struct Outcome *o, uint64_t start, bool faulty)
+{
+	uint64_t saved = seed;
+
+	seed = start;
+	code_used = meta_used = 0;
+	witness = 0;
+	for (unsigned i = 1; i < NREGS; i++)
+		cpu->r[i] = below(2) ? samples[below(G_N_ELEMENTS(samples))] : random64();
+	for (unsigned i = 0; i < NFREGS; i++)
+		cpu->f[i] = random64() | (below(2) ? ~0ull << 32 : 0);
+	for (unsigned i = 0; i < MEMORY; i++)
+		memory[i] = random64();
+	cpu->r[BASE_REGISTER] = (uintptr_t)(faulty ? forbidden : memory);
+	cpu->slot = cpu->cpu.pc = cpu->cpu.fault_addr = 0;
+	cpu->cpu.fflags = 0;
+	run_unit();
+	memset(o, 0, sizeof *o);
+	memcpy(o->r, cpu->r, sizeof o->r);
+	memcpy(o->f, cpu->f, sizeof o->f);
+	memcpy(o->memory, memory, MEMORY);
+	o->slot = cpu->slot;
+	o->pc = cpu->cpu.pc;
+	o->witness = witness;
+	o->fault_addr = cpu->cpu.fault_addr;
+	o->cause = cpu->cpu.cause;
+	o->fflags = cpu->cpu.fflags;
+	seed = saved;
+}
+
+START_TEST(random_units_keep_their_meaning)
+{
+	const char *text = getenv("OPTIMISE_COUNT");
+	unsigned long count = text ? strtoul(text, NULL, 0) : 20000, dropped = 0, total = 0;
+
+	for (unsigned long i = 1; i <= count; i++) {
+		struct Outcome before[6], after;
+		seed = i * 0x9e3779b97f4a7c15;
+		random_unit(10 + below(60));
+		unsigned n = ir->nins;
+		for (unsigned run = 0; run < 6; run++)
+			outcome(&before[run], i * 8 + run + 1, run == 5);
+		GString *original = g_string_new(NULL);
+		ir_print(ir, "before", original);
+		ir_optimise(ir);
+		ir_check(ir, "optimise");
+		for (unsigned run = 0; run < 6; run++) {
+			outcome(&after, i * 8 + run + 1, run == 5);
+			if (memcmp(&before[run], &after, sizeof after)) {
+				ir_print(ir, "after", original);
+				fputs(original->str, stderr);
+				const uint64_t *was = (const uint64_t *)&before[run], *is = (const uint64_t *)&after;
+				for (unsigned w = 0; w < sizeof after / 8; w++)
+					if (was[w] != is[w])
+						fprintf(stderr, "word %u was %#lx, is %#lx\n", w, was[w], is[w]);
+				ck_abort_msg("unit %lu, run %u", i, run);
+			}
+		}
+		g_string_free(original, TRUE);
+		total += n;
+		dropped += n - ir->nins;
+		arena_reset(&arena);
+	}
+	ck_assert_uint_gt(dropped * 20, total);         /* it does something at all */
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("optimise");
+	TCase *all = tcase_create("all");
+
+	tcase_set_timeout(all, 0);
+	tcase_add_checked_fixture(all, setup, teardown);
+	tcase_add_test(all, rules_say_what_they_do);
+	tcase_add_test(all, rules_keep_the_meaning);
+	tcase_add_test(all, folding_computes_as_the_interpreter);
+	tcase_add_test(all, selects);
+	tcase_add_test(all, displacements);
+	tcase_add_test(all, float_moves);
+	tcase_add_test(all, known_branches);
+	tcase_add_test(all, compare_and_branch_fuse);
+	tcase_add_test(all, conditional_calls);
+	tcase_add_test(all, copies_hold_until_assigned);
+	tcase_add_test(all, calls_that_write_end_what_is_known);
+	tcase_add_test(all, calls_that_read_do_not);
+	tcase_add_test(all, temporaries_coalesce);
+	tcase_add_test(all, writes_stay_where_they_are_seen);
+	tcase_add_test(all, results_nobody_wants);
+	tcase_add_test(all, partial_vector_writes);
+	tcase_add_test(all, random_units_keep_their_meaning);
+	suite_add_tcase(suite, all);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}
