@@ -95,7 +95,7 @@ static bool map_code(size_t size, bool executable)
 	return cache.code != MAP_FAILED && exec != MAP_FAILED;
 }
 
-bool cache_init(size_t size, bool executable, char **error)
+static void init_lock(void)
 {
 	pthread_mutexattr_t attr;
 
@@ -103,6 +103,11 @@ bool cache_init(size_t size, bool executable, char **error)
 	pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
 	pthread_mutex_init(&cache.lock, &attr);
 	pthread_mutexattr_destroy(&attr);
+}
+
+bool cache_init(size_t size, bool executable, char **error)
+{
+	init_lock();
 	if (!size)
 		size = DEFAULT_SIZE;
 	size = MAX(size, (size_t)4 * CODE_ROOM) & ~(size_t)4095;
@@ -493,5 +498,9 @@ void translator_fork_done(bool child)
 			close(cache.fork_fd);
 	}
 	cpus_fork_done(child);
-	cache_unlock();
+	/* a recursive lock knows its owner, which in the child has another number */
+	if (child)
+		init_lock();
+	else
+		cache_unlock();
 }
