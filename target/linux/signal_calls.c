@@ -235,10 +235,3 @@ int64_t sys_pidfd_send_signal(struct Cpu *cpu, const uint64_t a[6])
 	(void)cpu;
 	return host_syscall(SYS_pidfd_send_signal, a[0], a[1], a[2], a[3]);
 }
-
-/* Calls that would continue with this one return EINTR instead: no handler of ours leaves the kernel in the middle of one. */
-int64_t sys_restart_syscall(struct Cpu *cpu, const uint64_t a[6])
-{
-	(void)cpu, (void)a;
-	return -EINTR;
-}
