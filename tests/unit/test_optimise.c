@@ -241,6 +241,19 @@ START_TEST(selects)
 }
 END_TEST
 
+/* setcond_of_bit, where the comparison's operands are gone */
+START_TEST(bits_are_conditions)
+{
+	Ref t = ir_temp(ir, IR_INT);
+	ir_setcond(ir, IR_I64, COND_LT, t, 0, 1);
+	ir_into1(ir, IR_MOV, IR_I64, 0, 3);
+	ir_setcond(ir, IR_I64, COND_NE, 2, t, c(0));
+	ir_setcond(ir, IR_I64, COND_EQ, 4, t, c(0));
+	end();
+	expect("setcond.i64.lt t0 = r0, r1; mov.i64 r0 = r3; mov.i64 r2 = t0; setcond.i64.eq r4 = t0, 0; exit -> 0x2000");
+}
+END_TEST
+
 START_TEST(displacements)
 {
 	Ref t = ir_op2(ir, IR_ADD, IR_I64, 0, c(100)), u = ir_op2(ir, IR_ADD, IR_I64, 1, c(0x7fffffff));
@@ -728,6 +741,7 @@ int main(void)
 	tcase_add_test(all, rules_keep_the_meaning);
 	tcase_add_test(all, folding_computes_as_the_interpreter);
 	tcase_add_test(all, selects);
+	tcase_add_test(all, bits_are_conditions);
 	tcase_add_test(all, displacements);
 	tcase_add_test(all, float_moves);
 	tcase_add_test(all, known_branches);
