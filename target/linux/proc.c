@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -215,6 +216,7 @@ int64_t proc_open(const char *path, int flags)
 		done += n;
 	}
 	g_string_free(text, TRUE);
+	fchmod(fd, 0444);
 	lseek(fd, 0, SEEK_SET);
 	return fd;
 }

@@ -336,6 +336,7 @@ static const struct FlagName names_resolve_flags[] = {
 
 const struct FlagSet strace_flag_sets[] = {
 	{ "open_flags", 0x3, "O_RDONLY", names_open_flags },
+	{ "descriptor_flags", 0, NULL, names_open_flags },      /* of calls that have no access mode */
 	{ "at_flags", 0, NULL, names_at_flags },
 	{ "access_mode", 0, "F_OK", names_access_mode },
 	{ "whence", ALL, "SEEK_SET", names_whence },

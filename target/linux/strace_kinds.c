@@ -981,7 +981,11 @@ static void print_ioctl_argument(struct Strace *strace, uint64_t value, uint64_t
 static void print_open_how(struct Strace *strace, uint64_t addr, uint64_t size)
 {
 	uint64_t how[3];
-	if (size < sizeof(how) || !get(strace, addr, how, sizeof(how)))
+	if (size < sizeof(how)) {
+		print_ptr(strace, addr, 0);
+		return;
+	}
+	if (!get(strace, addr, how, sizeof(how)))
 		return;
 	put(strace, "{flags=");
 	put_flags(strace, "open_flags", how[0]);
@@ -995,7 +999,11 @@ static void print_open_how(struct Strace *strace, uint64_t addr, uint64_t size)
 static void print_clone_args(struct Strace *strace, uint64_t addr, uint64_t size)
 {
 	uint64_t args[8];       /* flags pidfd child_tid parent_tid exit_signal stack stack_size tls */
-	if (size < sizeof(args) || !get(strace, addr, args, sizeof(args)))
+	if (size < sizeof(args)) {
+		print_ptr(strace, addr, 0);
+		return;
+	}
+	if (!get(strace, addr, args, sizeof(args)))
 		return;
 	put(strace, "{flags=");
 	put_flags(strace, "clone_flags", args[0]);
