@@ -76,18 +76,7 @@ void x86_call_saved(struct Gen *g, const void *fn, const struct CallArg *args, u
 static void emit_conditional(struct Gen *g, struct Ins *ins, const struct IrCall *call)
 {
 	struct CallArg args[IR_MAXARGS];
-	int d = NOREG;
 
-	if (ins->d != REF_NONE) {
-		struct Var *var = &g->var[ins->d];
-		if (var->reg != NOREG || var->clean) {
-			d = x86_use(g, ins->d);
-			x86_assign(g, ins->d, d);
-		} else {
-			d = x86_target(g, ins->d, NOREG, 0);
-			x86_assign(g, ins->d, d);
-		}
-	}
 	enum Cc cc = x86_compare(g, ins->type, ins->cond, ins->a[0], ins->a[1]);
 	unsigned jump = x86_jcc_cold(g, cc);
 	x86_begin_cold(g);
@@ -122,14 +111,9 @@ static void emit_conditional(struct Gen *g, struct Ins *ins, const struct IrCall
 					g->var[v].boxed = false;
 				}
 			}
-	if (d != NOREG) {
-		asm_mov_load(g->as, X_W, d, spill_mem(0));
-		if (ir_is_global(g->ir, ins->d) && g->var[ins->d].home == NOREG)
-			asm_mov_store(g->as, X_W, x86_var_mem(g, ins->d), d);
-	}
 	x86_back(g);
 	x86_end_cold(g);
-	if (call->flags & IRC_WRITES || reads_globals(call))
+	if (reads_globals(call))
 		g->pc_stored = 0;
 }
 

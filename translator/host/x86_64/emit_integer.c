@@ -170,7 +170,7 @@ static void emit_mov(struct Gen *g, struct Ins *ins)
 {
 	int32_t imm;
 
-	if (ins->d == ins->a[0])
+	if (ins->d == ins->a[0] && ins->type == IR_I64)
 		return;
 	if (g->var[ins->d].home == NOREG && ir_is_global(g->ir, ins->d) && x86_imm32(g, ins->a[0], &imm) &&
 	    (imm >= 0 || ins->type == IR_I64) && x86_is_last(g, LAST_RESULT)) {
