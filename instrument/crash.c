@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 
 enum {
 	STACK_WORDS = 1 << 16,          /* of the stack between crash and translated code that are looked at */
+	STACK_GUESS = 1024, STACK_STEP = 64,    /* words looked at, and copied at a time, where there is no frame of translated code */
 	REPORT_MAX = 1024,
 };
 
@@ -82,29 +84,43 @@ static const struct Plugin *plugin_at(uint64_t addr)
 	return NULL;
 }
 
-/* Looks at the words of the stack from SP up to END for return addresses into plugins: the outermost is the callback. */
+/* Takes WORD of the stack into account: a return address into a plugin, each further out than those before? */
+static void consider(struct Culprit *culprit, uint64_t word)
+{
+	const struct Plugin *plugin = plugin_at(word - 1);
+	if (!plugin)
+		return;
+	const struct ImageSymbol *symbol = image_symbol(&plugin->image, word - 1);
+	culprit->plugin = plugin;
+	if (symbol) {
+		culprit->callback = symbol->name;
+		if (!culprit->function)
+			culprit->function = symbol->name;
+	}
+}
+
+/* Looks at the crash's PC and the words of the stack from SP up to END, the frame of translated code; END 0: it is unknown. */
 static void search_stack(uint64_t pc, uint64_t sp, uint64_t end, struct Culprit *culprit)
 {
-	const struct ImageSymbol *symbol;
-	const uint64_t *word = (const uint64_t *)((sp + 7) & ~(uint64_t)7);
+	uint64_t words[STACK_GUESS];
+	size_t n = 0;
 
-	culprit->plugin = plugin_at(pc);
-	if (culprit->plugin && (symbol = image_symbol(&culprit->plugin->image, pc)))
-		culprit->callback = culprit->function = symbol->name;
-	if (end < sp || end - sp > STACK_WORDS * sizeof *word)
-		end = sp;
-	for (; (uintptr_t)(word + 1) <= end; word++) {
-		const struct Plugin *plugin = plugin_at(*word - 1);
-		if (!plugin)
-			continue;
-		symbol = image_symbol(&plugin->image, *word - 1);
-		culprit->plugin = plugin;
-		if (symbol) {
-			culprit->callback = symbol->name;
-			if (!culprit->function)
-				culprit->function = symbol->name;
-		}
+	consider(culprit, pc + 1);
+	sp = (sp + 7) & ~(uint64_t)7;
+	if (end > sp && end - sp <= STACK_WORDS * sizeof words[0]) {
+		for (const uint64_t *word = (const uint64_t *)sp; (uintptr_t)(word + 1) <= end; word++)
+			consider(culprit, *word);
+		return;
 	}
+	/* The stack may end anywhere: the kernel copies what there is. */
+	while (n < STACK_GUESS) {
+		struct iovec to = { words + n, STACK_STEP * sizeof *words }, from = { (void *)(uintptr_t)(sp + n * sizeof *words), to.iov_len };
+		if (process_vm_readv(getpid(), &to, 1, &from, 1, 0) != (ssize_t)to.iov_len)
+			break;
+		n += STACK_STEP;
+	}
+	for (size_t i = 0; i < n; i++)
+		consider(culprit, words[i]);
 }
 
 /* The guest instruction whose translation called what crashed; 0: none. */
@@ -128,7 +144,7 @@ static struct Culprit find_culprit(const void *ucontext, const struct Cpu *cpu)
 	uint64_t pc, sp;
 
 	host_place(ucontext, &pc, &sp);
-	search_stack(pc, sp, cpu && cpu->running ? (uint64_t)(uintptr_t)cpu->host_frame : sp, &culprit);
+	search_stack(pc, sp, cpu && cpu->running ? (uint64_t)(uintptr_t)cpu->host_frame : 0, &culprit);
 	if (calling.owner) {
 		culprit.plugin = calling.owner;
 		culprit.callback = calling.name;
