@@ -51,20 +51,6 @@ static unsigned hash_index(uint64_t pc, uint32_t key)
 
 /* -- memory ----------------------------------------------------------------------------------------------------- */
 
-/* Maps SIZE bytes of FD executable, within reach of a 32-bit displacement of our own code if there is room. */
-static void *map_executable(int fd, size_t size)
-{
-	uintptr_t near = (uintptr_t)&map_executable & -(uintptr_t)(2 << 20);
-
-	for (unsigned i = 1; i < 24; i++) {
-		void *p = mmap((void *)(near - size - i * ((uintptr_t)32 << 20)), size, PROT_READ | PROT_EXEC,
-			       MAP_SHARED | MAP_FIXED_NOREPLACE, fd, 0);
-		if (p != MAP_FAILED)
-			return p;
-	}
-	return mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
-}
-
 static int new_code_file(size_t size)
 {
 	int fd = memfd_create("forerun-code", MFD_CLOEXEC);
@@ -87,7 +73,8 @@ static bool map_code(size_t size, bool executable)
 	if (fd < 0)
 		return false;
 	cache.code = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
-	uint8_t *exec = map_executable(fd, size);
+	/* Where the kernel puts it is near the libraries, plugins among them: their callbacks are then within reach of a direct call. */
+	uint8_t *exec = mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
 	cache.exec_delta = exec - cache.code;
 	int saved = errno;
 	close(fd);
