@@ -96,6 +96,12 @@ int64_t sys_rt_sigpending(struct Cpu *cpu, const uint64_t a[6])
 	return guest_write(a[0], &pending, a[1]) ? 0 : -EFAULT;
 }
 
+/* The result of a wait for INFO, which the guest wants at ADDR unless that is 0. */
+static int64_t sent_signal(uint64_t addr, const siginfo_t *info)
+{
+	return addr && !guest_write(addr, info, sizeof *info) ? -EFAULT : info->si_signo;
+}
+
 int64_t sys_rt_sigtimedwait(struct Cpu *cpu, const uint64_t a[6])
 {
 	struct Task *task = cpu->task;
@@ -107,10 +113,13 @@ int64_t sys_rt_sigtimedwait(struct Cpu *cpu, const uint64_t a[6])
 	if (!guest_read(&set, a[0], sizeof set))
 		return -EFAULT;
 	host_set = signal_host_mask(set);
-	long result = signal_take_held(task, set, &info) ? info.si_signo : host_syscall_blocking(SYS_rt_sigtimedwait, &host_set, &info, a[2], sizeof host_set);
-	if (result > 0 && a[1] && !guest_write(a[1], &info, sizeof info))
-		return -EFAULT;
-	return result;
+	if (signal_take_held(task, set, &info))
+		return sent_signal(a[1], &info);
+	long result = host_syscall_blocking(SYS_rt_sigtimedwait, &host_set, &info, a[2], sizeof host_set);
+	/* one of the synchronous ones, which the kernel does not wait for, interrupts */
+	if (result == -EINTR && signal_take_held(task, set, &info))
+		return sent_signal(a[1], &info);
+	return result > 0 ? sent_signal(a[1], &info) : result;
 }
 
 int64_t sys_rt_sigsuspend(struct Cpu *cpu, const uint64_t a[6])
