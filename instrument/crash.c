@@ -5,12 +5,13 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
-#include <ucontext.h>
 #include <unistd.h>
 
+#include "instrument/host/machine.h"
 #include "instrument/loader.h"
 #include "instrument/log.h"
 #include "instrument/probe.h"
+#include "translator/fault.h"
 #include "translator/translate.h"
 
 enum {
@@ -53,22 +54,6 @@ static void add_signal(struct Text *t, int sig)
 	add(t, name ? name : "?");
 }
 
-/* Where the host was. */
-static void host_place(const void *ucontext, uint64_t *pc, uint64_t *sp)
-{
-	const ucontext_t *uc = ucontext;
-	*pc = *sp = 0;
-	if (!uc)
-		return;
-#if defined(__x86_64__)
-	*pc = uc->uc_mcontext.gregs[REG_RIP];
-	*sp = uc->uc_mcontext.gregs[REG_RSP];
-#elif defined(__aarch64__)
-	*pc = uc->uc_mcontext.pc;
-	*sp = uc->uc_mcontext.sp;
-#endif
-}
-
 /* What was running when the host crashed. */
 struct Culprit {
 	const struct Plugin *plugin;    /* NULL: forerun */
@@ -106,6 +91,8 @@ static void search_stack(uint64_t pc, uint64_t sp, uint64_t end, struct Culprit 
 	size_t n = 0;
 
 	consider(culprit, pc + 1);
+	if (!sp)
+		return;
 	sp = (sp + 7) & ~(uint64_t)7;
 	if (end > sp && end - sp <= STACK_WORDS * sizeof words[0]) {
 		for (const uint64_t *word = (const uint64_t *)sp; (uintptr_t)(word + 1) <= end; word++)
@@ -141,10 +128,9 @@ static uint64_t guest_pc(const struct Cpu *cpu)
 static struct Culprit find_culprit(const void *ucontext, const struct Cpu *cpu)
 {
 	struct Culprit culprit = { 0 };
-	uint64_t pc, sp;
+	uint64_t sp = ucontext ? machine.stack_pointer(ucontext) : 0;
 
-	host_place(ucontext, &pc, &sp);
-	search_stack(pc, sp, cpu && cpu->running ? (uint64_t)(uintptr_t)cpu->host_frame : 0, &culprit);
+	search_stack((uintptr_t)ucontext_pc(ucontext), sp, cpu && cpu->running ? (uint64_t)(uintptr_t)cpu->host_frame : 0, &culprit);
 	if (calling.owner) {
 		culprit.plugin = calling.owner;
 		culprit.callback = calling.name;
@@ -169,13 +155,11 @@ void instrument_crash(int sig, void *fault_addr, void *ucontext, struct Cpu *cpu
 {
 	static volatile sig_atomic_t crashing;
 	struct Text t = { .used = 0 };
-	uint64_t pc, sp;
 
 	if (crashing)
 		die(sig);
 	crashing = 1;
 	struct Culprit culprit = find_culprit(ucontext, cpu);
-	host_place(ucontext, &pc, &sp);
 	add(&t, "forerun: ");
 	add_signal(&t, sig);
 	if (sig == SIGSEGV || sig == SIGBUS) {
@@ -195,7 +179,7 @@ void instrument_crash(int sig, void *fault_addr, void *ucontext, struct Cpu *cpu
 		add(&t, " in forerun itself");
 	}
 	add(&t, ", host pc ");
-	add_hex(&t, pc);
+	add_hex(&t, (uintptr_t)ucontext_pc(ucontext));
 	if (cpu) {
 		add(&t, ", guest pc ");
 		add_hex(&t, guest_pc(cpu));

@@ -13,19 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "instrument/host/machine.h"
 #include "instrument/loader.h"
-
-#if defined(__x86_64__)
-enum { OWN_MACHINE = EM_X86_64 };
-#define OWN_MACHINE_NAME "x86_64"
-#define SCAN_ARCH CS_ARCH_X86, CS_MODE_64
-#elif defined(__aarch64__)
-enum { OWN_MACHINE = EM_AARCH64 };
-#define OWN_MACHINE_NAME "aarch64"
-#else
-enum { OWN_MACHINE = EM_NONE };
-#define OWN_MACHINE_NAME "this machine"
-#endif
 
 enum { DESCRIPTION_MAX = 200 };
 
@@ -44,9 +33,8 @@ static bool check_header(struct LibraryFile *file, char **error)
 		*error = g_strdup("it is not an ELF shared library");
 		return false;
 	}
-	if (file->header.e_machine != OWN_MACHINE && OWN_MACHINE != EM_NONE) {
-		*error = g_strdup("it is built for another machine; a plugin runs inside forerun, so build it for "
-				  OWN_MACHINE_NAME);
+	if (file->header.e_machine != machine.elf_machine && machine.elf_machine != EM_NONE) {
+		*error = g_strdup_printf("it is built for another machine; a plugin runs inside forerun, so build it for %s", machine.name);
 		return false;
 	}
 	if (file->header.e_type != ET_DYN) {
@@ -155,38 +143,6 @@ static void scan_dynamic(struct LibraryFile *file, struct Scan *scan)
 
 /* -- floating point ----------------------------------------------------------------------------------------------------------- */
 
-#ifdef SCAN_ARCH
-/* Whether an x86 instruction may raise floating-point flags or change their register. Moves, logic and shuffles of vector registers, which compilers
- * use for copying, do not. */
-static bool is_arithmetic(const char *name)
-{
-	static const char *const quiet[] = {
-		"mov", "and", "andn", "or", "xor", "unpckl", "unpckh", "shuf", "blend", "blendv", "insert", "extract", "broadcast", "perm", "permil",
-		"test", "maskmov", "movnt", "mova", "movu", "movl", "movh", "movlh", "movhl", "movmsk",
-	};
-	static const char *const loud[] = { "cvt", "comis", "ucomis", "ldmxcsr", "fxrstor", "xrstor", "emms", "round", "rcp", "rsqrt" };
-	size_t length = strlen(name);
-
-	if (name[0] == 'f' && strcmp(name, "femms") != 0)
-		return true;                    /* x87 */
-	if (name[0] == 'v')
-		name++, length--;
-	for (size_t i = 0; i < G_N_ELEMENTS(loud); i++)
-		if (g_str_has_prefix(name, loud[i]))
-			return true;
-	if (length < 3 || (strcmp(name + length - 2, "ss") != 0 && strcmp(name + length - 2, "sd") != 0 &&
-			   strcmp(name + length - 2, "ps") != 0 && strcmp(name + length - 2, "pd") != 0))
-		return false;
-	for (size_t i = 0; i < G_N_ELEMENTS(quiet); i++)
-		if (strlen(quiet[i]) == length - 2 && strncmp(name, quiet[i], length - 2) == 0)
-			return false;
-	static const char *const strings[] = { "movsd", "cmpsd", "movss" };
-	for (size_t i = 0; i < G_N_ELEMENTS(strings); i++)
-		if (strcmp(name, strings[i]) == 0)
-			return i == 1;
-	return true;
-}
-
 static bool scan_code(csh capstone, const uint8_t *code, size_t size, uint64_t addr)
 {
 	cs_insn *insn = cs_malloc(capstone);
@@ -194,36 +150,30 @@ static bool scan_code(csh capstone, const uint8_t *code, size_t size, uint64_t a
 
 	while (size && !found) {
 		if (cs_disasm_iter(capstone, &code, &size, &addr, insn))
-			found = is_arithmetic(insn->mnemonic);
+			found = machine.computes(insn->mnemonic);
 		else
 			code++, size--, addr++;
 	}
 	cs_free(insn, 1);
 	return found;
 }
-#endif
 
 /* Whether the library's code has floating-point arithmetic; says yes where it cannot tell. */
 static bool scan_arithmetic(struct LibraryFile *file)
 {
-	bool found = true;
-#ifdef SCAN_ARCH
 	Elf_Scn *section = NULL;
 	GElf_Shdr header;
 	csh capstone;
+	bool found = false;
 
-	if (cs_open(SCAN_ARCH, &capstone) != CS_ERR_OK)
+	if (machine.capstone_arch < 0 || cs_open(machine.capstone_arch, machine.capstone_mode, &capstone) != CS_ERR_OK)
 		return true;
-	found = false;
 	while (!found && (section = next_section(file->elf, section, SHT_PROGBITS, &header))) {
 		Elf_Data *data = header.sh_flags & SHF_EXECINSTR ? elf_getdata(section, NULL) : NULL;
 		if (data && data->d_buf)
 			found = scan_code(capstone, data->d_buf, data->d_size, header.sh_addr);
 	}
 	cs_close(&capstone);
-#else
-	(void)file;
-#endif
 	return found;
 }
 

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* A host processor of which nothing is known. */
+#include <elf.h>
+#include <stddef.h>
+
+#include "instrument/host/machine.h"
+
+static uint64_t stack_pointer(const void *ucontext)
+{
+	(void)ucontext;
+	return 0;
+}
+
+const struct Machine machine = {
+	.name = "this machine", .elf_machine = EM_NONE, .capstone_arch = -1, .stack_pointer = stack_pointer,
+};

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* What plugin libraries and crash reports need to know of the host processor: one constant in each folder here. */
+#ifndef FORERUN_INSTRUMENT_HOST_MACHINE_H
+#define FORERUN_INSTRUMENT_HOST_MACHINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct Machine {
+	const char *name;               /* as a user would say it */
+	uint16_t elf_machine;           /* EM_*; EM_NONE: not known, any library is tried */
+	int capstone_arch, capstone_mode;       /* of its code; arch -1: not known */
+	/* Whether the instruction that capstone prints with this mnemonic may raise floating-point flags or change how they or rounding work. */
+	bool (*computes)(const char *mnemonic);
+	/* The stack pointer in a signal's context, 0 if not known. Async-signal-safe. */
+	uint64_t (*stack_pointer)(const void *ucontext);
+};
+extern const struct Machine machine;
+
+#endif
