@@ -78,7 +78,7 @@ static void setup(void)
 	for (unsigned i = 0; i < JUMPS_COUNT; i++)
 		jumps.entry[i].tag = JUMP_NONE;
 	memory = g_malloc0(MEMORY);
-	forbidden = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	forbidden = mmap(NULL, 16384, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int fd = memfd_create("code", 0);
 	ck_assert(ftruncate(fd, ROOM) == 0);
 	writable = mmap(NULL, ROOM, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -351,7 +351,7 @@ static Ref address(unsigned align, int32_t *disp)
 		*disp += below(16 / align) * align;
 	uint64_t base = (uintptr_t)memory + 2048;
 	if (one_in(400))
-		base = (uintptr_t)forbidden + 2048;
+		base = (uintptr_t)forbidden + 8192;
 	if (one_in(4))
 		return c(base);
 	Ref t = ir_op2(ir, IR_AND, IR_I64, int_var(), c(15 & -(uint64_t)align));
@@ -745,9 +745,10 @@ static void compare_hosts(unsigned features, unsigned count)
 			if (cpu->cpu.pc != want.cpu.pc || cpu->cpu.cause != want.cpu.cause)
 				what = buffer, snprintf(buffer, sizeof buffer, "pc %lx cause %u, not %lx %u", cpu->cpu.pc, cpu->cpu.cause, want.cpu.pc, want.cpu.cause);
 			if (cpu->cpu.cause && cpu->cpu.cause != CAUSE_BREAKPOINT && cpu->cpu.fault_addr != want.cpu.fault_addr)
-				what = "fault address";
+				what = buffer, snprintf(buffer, sizeof buffer, "fault at %lx, not %lx, pc %lx", cpu->cpu.fault_addr, want.cpu.fault_addr, cpu->cpu.pc);
 			if (what) {
-				explain(what, round, text->str);
+				if (listing)
+					explain(what, round, text->str);
 				ck_abort_msg("features %x, unit %u, run %u: %s", features, round, again, what);
 			}
 		}

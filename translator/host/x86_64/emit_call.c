@@ -21,6 +21,13 @@ static void fp_in(struct Gen *g)
 static bool switches_fp(const struct IrCall *call) { return call->flags & (IRC_FP | IRC_RAISES); }
 static bool reads_globals(const struct IrCall *call) { return call->flags & (IRC_READS | IRC_WRITES | IRC_RAISES); }
 
+/* The callee may have changed every global. */
+static void forget_boxes(struct Gen *g)
+{
+	for (unsigned v = 0; v < g->ir->nglobals; v++)
+		g->var[v].boxed = false;
+}
+
 /* -- out of line ------------------------------------------------------------------------------------------------------------------- */
 
 static struct Rm spill_mem(unsigned i)
@@ -106,13 +113,13 @@ static void emit_conditional(struct Gen *g, struct Ins *ins, const struct IrCall
 		for (unsigned class = 0; class < 2; class++)
 			for (int r = 0; r < 16; r++) {
 				uint16_t v = g->owner[class][r];
-				if (v != NOBODY && ir_is_global(g->ir, v)) {
+				if (v != NOBODY && ir_is_global(g->ir, v))
 					x86_load_var(g, v, r);
-					g->var[v].boxed = false;
-				}
 			}
 	x86_back(g);
 	x86_end_cold(g);
+	if (call->flags & IRC_WRITES)
+		forget_boxes(g);
 	if (reads_globals(call))
 		g->pc_stored = 0;
 }
@@ -211,8 +218,7 @@ static void forget(struct Gen *g, const struct IrCall *call)
 		x86_drop(g, IR_VEC, r);
 	if (call->flags & IRC_WRITES) {
 		g->pc_stored = 0;
-		for (unsigned v = 0; v < g->ir->nglobals; v++)
-			g->var[v].boxed = false;
+		forget_boxes(g);
 	}
 }
 

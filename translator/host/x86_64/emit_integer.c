@@ -252,7 +252,7 @@ static void emit_alu(struct Gen *g, struct Ins *ins, enum Alu alu)
 	}
 	struct Rm a = operand(g, ins->a[0]);
 	struct Rm b = ref_is_const(ins->a[1]) ? rm_reg(x86_use(g, ins->a[1])) : x86_use_rm(g, ins->a[1]);
-	if (alu == ALU_SUB && b.reg != NOREG && b.reg == g->var[ins->d].home && b.reg != a.reg && !ref_is_const(ins->a[0])) {
+	if (alu == ALU_SUB && ins->a[1] == ins->d && b.reg != NOREG && b.reg == g->var[ins->d].home && b.reg != a.reg && ref_is_var(ins->a[0])) {
 		/* d = a - d */
 		asm_op(g->as, 0xf7 | w, 3, b, 0);
 		asm_alu(g->as, ALU_ADD, w, b.reg, a);

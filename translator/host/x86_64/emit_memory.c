@@ -210,9 +210,9 @@ static void emit_store_vec(struct Gen *g, struct Ins *ins, struct Rm rm)
 		asm_op(g->as, 0x7e | X_0F | X_66 | X_W, y, rm_reg(u), 0);
 		bswap(g, u, MEM_64);
 		x86_record(g, RECORD_STORE);
-		store_reg(g, size, high, t);
-		x86_record(g, RECORD_STORE);
 		store_reg(g, size, rm, u);
+		x86_record(g, RECORD_STORE);
+		store_reg(g, size, high, t);
 	} else {
 		x86_record(g, RECORD_STORE);
 		store_reg(g, size, rm, t);
