@@ -219,8 +219,8 @@ static bool copy_memory(struct Cpu *cpu, uint64_t addr, void *buf, size_t len)
 	return true;
 }
 
-/* What the environment was told of last, kept by the exception that ended the run. */
-static struct { enum Cause cause; uint64_t pc, fault_addr, r0; } ended;
+/* What the environment was told of last, kept by the exception that ended the run on this thread. */
+static _Thread_local struct { enum Cause cause; uint64_t pc, fault_addr; } ended;
 
 static bool keep_exception(struct Cpu *cpu)
 {
@@ -230,7 +230,6 @@ static bool keep_exception(struct Cpu *cpu)
 		ended.cause = cpu->cause;
 		ended.pc = cpu->pc;
 		ended.fault_addr = cpu->fault_addr;
-		ended.r0 = registers(cpu)[0];
 	}
 	return go_on;
 }
