@@ -157,7 +157,7 @@ static uint64_t any_int(void)
 	case 2: return (uint64_t)1 << below(64);
 	case 3: return (int32_t)rnd();
 	case 4: return ((uint64_t)1 << below(64)) - 1;
-	case 5: return 0x7fffffffffffffff + below(2);
+	case 5: return 0x7fffffffffffffffu + below(2);
 	case 6: return 0x7fffffff + below(3);
 	default: return rnd();
 	}

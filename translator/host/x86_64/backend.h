@@ -188,6 +188,7 @@ uint64_t x86_guest_pc(const struct Block *block, const void *pc);
 
 /* -- disassemble.c */
 void x86_marks_begin(const struct Block *block);
+enum { MARK_COLD = 0x7fffffff };        /* in place of an instruction: the code out of line begins */
 void x86_mark(uint32_t offset, uint32_t insn);
 void x86_disassemble(const struct Block *block, const struct Ir *ir, struct _GString *text);
 

@@ -31,6 +31,10 @@ void x86_mark(uint32_t offset, uint32_t insn)
 
 static void guest_line(const struct Ir *ir, uint32_t insn, GString *text)
 {
+	if (insn == MARK_COLD) {
+		g_string_append(text, "  -- out of line\n");
+		return;
+	}
 	const struct IrInsn *i = &ir->insns[insn];
 
 	g_string_append_printf(text, "  -- 0x%" PRIx64 "  ", i->pc);
@@ -63,6 +67,17 @@ void x86_disassemble(const struct Block *block, const struct Ir *ir, GString *te
 			continue;
 		}
 		g_string_append_printf(text, "0x%016" PRIx64 ":  %-7s %s\n", insn->address, insn->mnemonic, insn->op_str);
+		/* an exit's stub: the offset of its site follows */
+		int32_t to;
+		memcpy(&to, p - 4, 4);
+		if (insn->size == 5 && p[-5] == 0xe8 && p + to == backend.common.leave_exit && left >= 4) {
+			uint32_t site;
+			memcpy(&site, p, 4);
+			g_string_append_printf(text, "0x%016" PRIx64 ":  .long   0x%x\n", address, site);
+			p += 4;
+			left -= 4;
+			address += 4;
+		}
 	}
 	cs_free(insn, 1);
 	cs_close(&handle);

@@ -186,6 +186,7 @@ static enum EmitResult emit(struct Ir *ir, struct CodeBuffer *buf, struct Block 
 	if (g->hot.overflow || buf->end - g->hot.p < g->cold.p - g->cold.start)
 		return EMIT_NO_ROOM;
 	uint32_t cold_start = asm_offset(&g->hot);
+	x86_mark(cold_start, MARK_COLD);
 	memcpy(g->hot.p, cold_buffer, g->cold.p - g->cold.start);
 	g->hot.p += g->cold.p - g->cold.start;
 	resolve(g, cold_start);
