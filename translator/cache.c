@@ -271,6 +271,7 @@ static void unlink_site(struct ExitSite *site)
 void cache_chain(struct ExitSite *site, struct Block *target)
 {
 	cache_lock();
+	assert(site->pc == target->pc);
 	if (site->from->valid && target->valid && site->target != target) {
 		if (site->target)
 			unlink_site(site);

@@ -101,6 +101,8 @@ static bool attend(struct Cpu *cpu)
 		return true;
 	cpus_clear_interrupt(cpu);
 	cpus_run_pending();
+	/* a signal handler may run next, which is not where the last exit leads */
+	cpu->leave_site = NULL;
 	return cpu->env->interrupt(cpu);
 }
 
