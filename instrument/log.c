@@ -168,7 +168,7 @@ static void put(const char *text, size_t length)
 
 /* -- lines in pieces ---------------------------------------------------------------------------------------------- */
 
-/* A thread ends: so does its unfinished line. */
+/* A thread ends: so does its unfinished line, lest another thread's text follows on it. */
 static void pieces_end(void *data)
 {
 	struct Pieces *mine = data;
@@ -179,7 +179,10 @@ static void pieces_end(void *data)
 			*p = mine->next;
 			break;
 		}
-	put(mine->text, mine->used);
+	if (mine->used) {
+		put(mine->text, mine->used);
+		put("\n", 1);
+	}
 	pthread_mutex_unlock(&logger.lock);
 	my_pieces = NULL;
 	g_free(mine->text);

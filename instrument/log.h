@@ -36,7 +36,7 @@ const char *log_forward_file(void);
 int log_descriptor(void);
 
 /* Write text as one piece: lines of other threads stay outside it, and a line that a thread writes in pieces comes out whole, when
- * its end comes. Any thread; not from signal handlers. LOG_ALWAYS-style (no item asked): callers test log_wants() first. */
+ * its end comes (or the thread's). Any thread; not from signal handlers. LOG_ALWAYS-style (no item asked): callers test log_wants() first. */
 void log_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_vprintf(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
 void log_write(const char *text, size_t length);

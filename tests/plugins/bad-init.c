@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT */
+/* Test plugin: refuses to start. */
+#include "plugins.h"
+
+bool plugin_init(const char *args)
+{
+	(void)args;
+	return false;
+}
