@@ -308,11 +308,12 @@ static void learn(struct Plugin *plugin, const struct Scan *scan, GHashTable *se
 		struct link_map *map = NULL;
 		struct Scan other;
 		char *error = NULL;
-		if (g_hash_table_contains(own_libraries, *name) || !g_hash_table_add(seen, g_strdup(*name)))
+		const char *base = base_name(*name);    /* a library without a name of its own is linked by its path */
+		if (g_hash_table_contains(own_libraries, base) || !g_hash_table_add(seen, g_strdup(base)))
 			continue;
 		if (dlinfo(plugin->handle, RTLD_DI_LINKMAP, &map) != 0)
 			map = NULL;
-		while (map && strcmp(base_name(map->l_name), *name) != 0)
+		while (map && strcmp(base_name(map->l_name), base) != 0)
 			map = map->l_next;
 		/* One that cannot be read is taken to do everything. */
 		if (map && scan_library(map->l_name, true, &other, &error)) {

@@ -27,7 +27,24 @@ struct LibraryFile {
 	GElf_Ehdr header;
 };
 
-static bool check_header(struct LibraryFile *file, char **error)
+/* Whether the file has all that the loader would map: beyond its end a map is there, but cannot be touched. */
+static bool is_complete(const struct LibraryFile *file, uint64_t size)
+{
+	size_t count;
+
+	if (elf_getphdrnum(file->elf, &count) != 0 || !count)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		GElf_Phdr header;
+		if (!gelf_getphdr(file->elf, i, &header))
+			return false;
+		if (header.p_type == PT_LOAD && (header.p_offset > size || header.p_filesz > size - header.p_offset))
+			return false;
+	}
+	return true;
+}
+
+static bool check_header(struct LibraryFile *file, uint64_t size, char **error)
 {
 	if (elf_kind(file->elf) != ELF_K_ELF || !gelf_getehdr(file->elf, &file->header)) {
 		*error = g_strdup("it is not an ELF shared library");
@@ -39,6 +56,10 @@ static bool check_header(struct LibraryFile *file, char **error)
 	}
 	if (file->header.e_type != ET_DYN) {
 		*error = g_strdup("it is not a shared library; build it with -shared -fPIC");
+		return false;
+	}
+	if (!is_complete(file, size)) {
+		*error = g_strdup("it is truncated; build it again");
 		return false;
 	}
 	return true;
@@ -66,7 +87,7 @@ static bool open_file(struct LibraryFile *file, const char *path, char **error)
 		file->elf = elf_begin(file->fd, ELF_C_READ, NULL);
 		if (!file->elf)
 			*error = g_strdup("it is not an ELF shared library");
-		else if (check_header(file, error))
+		else if (check_header(file, st.st_size, error))
 			return true;
 	}
 	close_file(file);

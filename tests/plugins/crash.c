@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Test plugin: crashes in the callback that args names (insn, static, exit), or in a C library function it calls (library). */
+/* Test plugin: crashes in the callback that args names (init, insn, exit), or in a C library function it calls (library). */
 #include <string.h>
 
 #include "plugins.h"
 
 static const char *where = "insn";
 static const char *volatile nothing;
+static int *volatile bad = (int *)8;
 static volatile int sink;
 
 bool plugin_init(const char *args)
@@ -13,7 +14,7 @@ bool plugin_init(const char *args)
 	if (args)
 		where = args;
 	if (strcmp(where, "init") == 0)
-		*(volatile int *)8 = 0;
+		*bad = 0;
 	return true;
 }
 
@@ -23,7 +24,7 @@ static void __attribute__((noinline)) inner(void)
 	if (strcmp(where, "library") == 0)
 		sink = strlen(nothing);
 	else
-		*(volatile int *)8 = 0;
+		*bad = 0;
 	sink++;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Test plugin: logs when its end is told: plugin_exit, atexit, destructors, in this order and once each. */
+/* Test plugin: logs when its end is told: plugin_exit, destructors, atexit, in this order and once each. */
 #include <stdlib.h>
 
 #include "plugins.h"
