@@ -118,6 +118,7 @@ static int64_t make_thread(struct Task *parent, const struct CloneArgs *args)
 	pthread_attr_setstack(&attributes, stack->base, HOST_STACK_SIZE);
 	int error = pthread_create(&thread, &attributes, thread_main, &start);
 	pthread_attr_destroy(&attributes);
+	signal_actions_reclaim(parent->actions);
 	if (error) {
 		task_leave(task);
 		task_free(task);

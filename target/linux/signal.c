@@ -248,6 +248,28 @@ void signal_actions_clear(struct SignalActions *actions)
 	pthread_mutex_unlock(&actions->lock);
 }
 
+void signal_actions_reclaim(struct SignalActions *actions)
+{
+	pthread_mutex_lock(&actions->lock);
+	for (int sig = 32; sig < SIGRTMIN; sig++)
+		install(sig, &actions->of[sig]);
+	pthread_mutex_unlock(&actions->lock);
+}
+
+static void *do_nothing(void *data)
+{
+	return data;
+}
+
+/* The C library takes a signal for itself when it makes its first thread: that is to be over before the guest has handlers. */
+static void make_first_thread(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, do_nothing, NULL) == 0)
+		pthread_join(thread, NULL);
+}
+
 void signal_init(struct Task *task)
 {
 	struct KernelAction action;
@@ -255,6 +277,7 @@ void signal_init(struct Task *task)
 
 	host_syscall(SYS_rt_sigprocmask, SIG_BLOCK, &none, &mask, sizeof mask);
 	task->signal_mask = mask & ~UNBLOCKABLE_SIGNALS;
+	make_first_thread();
 	signal_block_all();
 	for (int sig = 1; sig <= SIGNALS; sig++) {
 		if (kernel_sigaction(sig, NULL, &action) != 0)

@@ -39,6 +39,8 @@ void signal_actions_drop(struct SignalActions *actions);
 void signal_actions_set(struct SignalActions *actions, int sig, const struct SignalAction *new, struct SignalAction *old);
 /* Handlers become the default, ignored signals stay so (CLONE_CLEAR_SIGHAND), and the host is told of all actions anew. */
 void signal_actions_clear(struct SignalActions *actions);
+/* Takes back the signals that the C library keeps from its users: after it has made a thread. */
+void signal_actions_reclaim(struct SignalActions *actions);
 
 /* Blocks all signals and tells whether the calling system call may go on to change the mask; false: a captured signal is to be delivered first, return -GUEST_ERESTARTNOINTR. */
 bool signal_hold(struct Task *task);
