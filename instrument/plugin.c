@@ -420,8 +420,7 @@ bool plugin_option(const char *argument, bool *help, char **error)
 		*plugins_end = plugin;
 		plugins_end = &plugin->next;
 		plugin_options();
-		forward->pdata[forward->len - 1] = g_strdup("-plugin");
-		g_ptr_array_add(forward, unparse_options(plugin));
+		forward->pdata[forward->len - 1] = unparse_options(plugin);
 		g_ptr_array_add(forward, NULL);
 		if (log_wants(LOG_PLUGIN))
 			log_printf("plugin %s: %s%s\n", plugin->path, plugin->writes_registers ? "writes registers" :

@@ -12,7 +12,7 @@ bool plugin_option(const char *argument, bool *help, char **error);
 /* Initialises all plugins in command-line order, before any guest instruction. False with one line in *ERROR. */
 bool plugin_init_all(char **error);
 
-/* The plugin options as given, for passing on at execve: NULL-terminated, owned by the module. */
+/* The arguments of -plugin for passing on at execve, one for each plugin ("file=/absolute/path.so,args=..."): NULL-terminated, owned by the module. */
 const char *const *plugin_options(void);
 
 #endif
