@@ -48,30 +48,23 @@ static void dump_entry(struct Cpu *cpu, const struct Block *block)
 
 /* -- the loop ------------------------------------------------------------------------------------------------------ */
 
-/* The block at the cpu's pc, or NULL with Cpu.cause set if there is no code. */
+/* The block at the cpu's pc if it is translated, found for indirect jumps from now on. Between cpus_enter() and cpus_leave(): no flush takes the
+ * memory of blocks away meanwhile. */
 static struct Block *find_block(struct Cpu *cpu)
 {
-	struct Block *block;
-
-	cpu->key = cpu->guest->block_key(cpu);
 	struct Jump *jump = &cpu->jumps->entry[jump_index(cpu->pc, cpu->guest->insn_align)];
 	uint64_t tag = jump_tag(cpu->pc, cpu->key);
-	if (jump->tag == tag)
+
+	if (__atomic_load_n(&jump->tag, __ATOMIC_RELAXED) == tag)
 		return (struct Block *)jump->block;
-	block = cache_find(cpu->pc, cpu->key);
-	if (!block)
-		block = translate(cpu, cpu->pc, cpu->key);
-	if (!block) {
-		cpu->cause = CAUSE_FAULT_FETCH;
-		return NULL;
-	}
-	if (!translator.no_chain) {
+	struct Block *block = cache_find(cpu->pc, cpu->key);
+	if (block && !translator.no_chain) {
 		jump->code = block->code;
-		jump->block = block;
+		__atomic_store_n(&jump->block, block, __ATOMIC_RELAXED);
 		__atomic_store_n(&jump->tag, tag, __ATOMIC_SEQ_CST);
 		/* whoever forgot the block meanwhile may have looked at this entry too early */
 		if (!__atomic_load_n(&block->valid, __ATOMIC_SEQ_CST))
-			jump->tag = JUMP_NONE;
+			__atomic_store_n(&jump->tag, JUMP_NONE, __ATOMIC_RELAXED);
 	}
 	return block;
 }
@@ -110,20 +103,28 @@ static bool attend(struct Cpu *cpu)
 static void run_blocks(struct Cpu *cpu)
 {
 	do {
-		struct Block *block = find_block(cpu);
-		if (!block)
+		cpu->cause = CAUSE_NONE;
+		cpu->key = cpu->guest->block_key(cpu);
+		if (!cpus_enter(cpu)) {
+			cpu->cause = CAUSE_INTERRUPT;
 			return;
+		}
+		struct Block *block = find_block(cpu);
+		if (!block) {
+			cpus_leave(cpu);
+			if (!translate(cpu, cpu->pc, cpu->key)) {
+				cpu->cause = CAUSE_FAULT_FETCH;
+				return;
+			}
+			/* a flush may already have taken it away again: looked up like any other */
+			continue;
+		}
 		struct ExitSite *site = (struct ExitSite *)cpu->leave_site;
 		cpu->leave_site = NULL;
 		if (site && !translator.no_chain)
 			cache_chain(site, block);
 		if (log_wants(LOG_EXEC | LOG_CPU))
 			dump_entry(cpu, block);
-		cpu->cause = CAUSE_NONE;
-		if (!cpus_enter(cpu)) {
-			cpu->cause = CAUSE_INTERRUPT;
-			return;
-		}
 		host->enter(cpu, block);
 		cpus_leave(cpu);
 	} while (cpu->cause == CAUSE_NONE && !atomic_load(&cpu->interrupt));
