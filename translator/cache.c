@@ -486,9 +486,8 @@ void translator_fork_done(bool child)
 			close(cache.fork_fd);
 	}
 	cpus_fork_done(child);
-	/* a recursive lock knows its owner, which in the child has another number */
+	cache_unlock();
+	/* a recursive lock knows its owner, which in the child has another number, and refuses */
 	if (child)
 		init_lock();
-	else
-		cache_unlock();
 }
