@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reference plugin for qemu-riscv64: -DMODE=empty_insn, count_insn, count_block or count_mem. */
+/* Reference plugin for qemu-riscv64: -DMODE=empty_insn, count_insn, count_block, empty_mem or count_mem. */
 #include "tcg1.h"
 
 #include <inttypes.h>
@@ -23,6 +23,11 @@ static void add(unsigned vcpu, void *data)
 	count++;
 }
 
+static void nothing_mem(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t vaddr, void *data)
+{
+	(void)vcpu, (void)info, (void)vaddr, (void)data;
+}
+
 static void add_mem(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t vaddr, void *data)
 {
 	(void)vcpu, (void)info, (void)vaddr, (void)data;
@@ -40,8 +45,8 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 	else
 		for (size_t i = 0; i < n; i++) {
 			struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
-			if (!strcmp(mode, "count_mem"))
-				qemu_plugin_register_vcpu_mem_cb(insn, add_mem, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW, NULL);
+			if (!strcmp(mode + strlen(mode) - 4, "_mem"))
+				qemu_plugin_register_vcpu_mem_cb(insn, !strcmp(mode, "count_mem") ? add_mem : nothing_mem, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW, NULL);
 			else
 				qemu_plugin_register_vcpu_insn_exec_cb(insn, !strcmp(mode, "count_insn") ? add : nothing,
 								       QEMU_PLUGIN_CB_NO_REGS, NULL);
