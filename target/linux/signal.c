@@ -286,9 +286,11 @@ void signal_init(struct Task *task)
 			task->actions->of[sig].handler = GUEST_SIG_IGN;
 	}
 	for (unsigned i = 0; i < NSYNCHRONOUS; i++) {
-		/* one sent from outside may interrupt a call that is to be restarted */
+		/* One sent from outside may interrupt a call that is to be restarted. A handler that is left by a jump must not leave signals blocked, as
+		 * those that sanitizers put round ours do. */
 		kernel_sigaction(synchronous[i], NULL, &fault_actions[i]);
-		fault_actions[i].flags |= SA_RESTART;
+		fault_actions[i].flags |= SA_RESTART | SA_NODEFER;
+		fault_actions[i].mask = 0;
 	}
 	install_all(task->actions);
 	fault_foreign = foreign;

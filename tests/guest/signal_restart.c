@@ -55,9 +55,9 @@ struct Plan {
 static void *disturb(void *data)
 {
 	struct Plan *plan = data;
-	rest(80);
+	rest(150);
 	pthread_kill(main_thread, plan->sig);
-	rest(80);
+	rest(150);
 	if (plan->fd >= 0)
 		MUST(write(plan->fd, "x", 1) == 1);
 	if (plan->post)
@@ -103,7 +103,7 @@ static pid_t child(void)
 {
 	pid_t pid = fork();
 	if (!pid) {
-		rest(200);
+		rest(350);
 		_exit(7);
 	}
 	return pid;
