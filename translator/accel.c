@@ -15,7 +15,7 @@ enum { DEFAULT_MAX_INSNS = 128 };
 /* What -accel NAME,key=value sets. */
 struct Settings {
 	const char *name;               /* NULL: the best */
-	bool chain, optimise;
+	bool chain, optimise, regions;
 	unsigned long cache_mib, max_insns;
 };
 
@@ -28,6 +28,7 @@ static const struct Setting {
 	{ "chain", "on|off  jump from block to block without the run loop (default on)", SWITCH,
 	  offsetof(struct Settings, chain), 0, 0 },
 	{ "opt", "on|off  run the optimiser (default on)", SWITCH, offsetof(struct Settings, optimise), 0, 0 },
+	{ "regions", "on|off  translate hot loops as a whole (default on)", SWITCH, offsetof(struct Settings, regions), 0, 0 },
 	{ "cache", "N  size of the code cache in MiB, 1 to 1024 (default 128)", NUMBER,
 	  offsetof(struct Settings, cache_mib), 1, 1024 },
 	{ "max-insns", "N  guest instructions per block, 1 to 512 (default 128)", NUMBER,
@@ -103,7 +104,7 @@ static bool choose_host(const char *name, char **error)
 bool translator_init(const struct TranslatorOptions *options, const struct Guest *guest, const struct Environment *env,
 		     char **error)
 {
-	struct Settings s = { .chain = true, .optimise = true };
+	struct Settings s = { .chain = true, .optimise = true, .regions = true };
 	struct CodeBuffer buf;
 	const char *why;
 
@@ -113,6 +114,7 @@ bool translator_init(const struct TranslatorOptions *options, const struct Guest
 		s.max_insns = options->max_insns;
 	translator = (struct Translator){
 		.guest = guest, .env = env, .no_chain = options->no_chain || !s.chain, .optimise = s.optimise,
+		.regions = s.regions && s.chain && !options->no_chain && options->max_insns != 1 && s.max_insns != 1,
 		.max_insns = s.max_insns ? MIN(s.max_insns, (unsigned long)TRANSLATE_MAX_INSNS) : DEFAULT_MAX_INSNS,
 	};
 	if (!cache_init(options->cache_size ? options->cache_size : s.cache_mib << 20, host->is_jit, error))

@@ -169,7 +169,7 @@ static gpointer page_key(uint64_t page)
 /* Pages of the first and the last byte of a block. */
 static uint64_t block_page(const struct Block *block, unsigned which)
 {
-	return (block->pc + (which ? block->guest_size - 1 : 0)) >> PAGE_BITS;
+	return (block->guest_start + (which ? block->guest_size - 1 : 0)) >> PAGE_BITS;
 }
 
 /* The link by which BLOCK continues PAGE's list. */
@@ -321,6 +321,28 @@ static void forget(struct Block *block)
 	unchain_incoming(block);
 	cpu_for_each(forget_jump, block);
 	cache.statistics.invalidations++;
+}
+
+void cache_forget(struct Block *block)
+{
+	if (!block->valid)
+		return;
+	forget(block);
+	for (unsigned which = 0; which < 2; which++)
+		if (!which || block_page(block, 1) != block_page(block, 0))
+			page_remove(block, block_page(block, which));
+}
+
+void cache_forget_containing(uint64_t addr)
+{
+	uint64_t page = addr >> PAGE_BITS;
+	struct Block *next;
+
+	for (struct Block *block = g_hash_table_lookup(cache.pages, page_key(page)); block; block = next) {
+		next = *page_link(block, page);
+		if (addr - block->guest_start < block->guest_size)
+			cache_forget(block);
+	}
 }
 
 /* -- forgetting by address ------------------------------------------------------------------------------------------- */

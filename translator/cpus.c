@@ -45,9 +45,14 @@ uint32_t cpu_poll_offset(const struct Guest *guest)
 	return state_size(guest);
 }
 
-uint32_t cpu_slots_offset(const struct Guest *guest)
+uint32_t cpu_heat_offset(const struct Guest *guest)
 {
 	return state_size(guest) + PAGE;
+}
+
+uint32_t cpu_slots_offset(const struct Guest *guest)
+{
+	return cpu_heat_offset(guest) + HEAT_COUNT * sizeof(uint32_t);
 }
 
 static void *poll_page(const struct Cpu *cpu)

@@ -127,6 +127,10 @@ static void run_blocks(struct Cpu *cpu)
 			dump_entry(cpu, block);
 		host->enter(cpu, block);
 		cpus_leave(cpu);
+		if (cpu->cause == CAUSE_HOT) {
+			cpu->cause = CAUSE_NONE;
+			translate_region(cpu);
+		}
 	} while (cpu->cause == CAUSE_NONE && !atomic_load(&cpu->interrupt));
 }
 

@@ -311,6 +311,7 @@ bool ir_observes(const struct Ir *ir, const struct Ins *ins)
 		return true;
 	switch (ins->op) {
 	case IR_POLL:
+	case IR_HEAT:
 	case IR_RAISE:
 		return true;
 	case IR_CALL:

@@ -20,7 +20,7 @@
  *     exitcond.i64 eq a0, 0 -> 0x10078
  *     exit      -> 0x10078
  *
- * Exactness. At an instruction with OPF_FAULT, at POLL, at RAISE and at a CALL with IRC_READS the values of all
+ * Exactness. At an instruction with OPF_FAULT, at POLL and HEAT, at RAISE and at a CALL with IRC_READS the values of all
  * globals are those the guest architecture defines at the last MARK (a guest instruction assigns its registers only after its last
  * fault). Passes may delay or drop an assignment only where none of these could see it.
  *
@@ -84,6 +84,9 @@ enum { FPX_INEXACT = 1, FPX_UNDERFLOW = 2, FPX_OVERFLOW = 4, FPX_DIVZERO = 8, FP
 
 /* Orders that a FENCE enforces: earlier kind before later kind. */
 enum { IR_FENCE_RR = 1, IR_FENCE_RW = 2, IR_FENCE_WR = 4, IR_FENCE_WW = 8, IR_FENCE_ALL = 15 };
+
+/* What HEAT adds: a branch is hot after 2^32 / HEAT_STEP times. */
+enum { HEAT_STEP = 1 << 22 };
 
 /* A memory access: Ins.mem. */
 enum {

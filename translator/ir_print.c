@@ -131,7 +131,7 @@ void ir_print_ins(const struct Ir *ir, const struct Ins *ins, GString *text)
 	case IR_RAISE:
 		g_string_append_printf(text, " cause %d", ins->imm);
 		break;
-	case IR_GET: case IR_PUT: case IR_SLOTADD: case IR_SLOTPUT: case IR_SLOTGET:
+	case IR_GET: case IR_PUT: case IR_HEAT: case IR_SLOTADD: case IR_SLOTPUT: case IR_SLOTGET:
 		g_string_append_printf(text, " [cpu+0x%x]", (unsigned)ins->imm);
 		break;
 	default:

@@ -8,69 +8,20 @@
 
 #include "instrument/log.h"
 #include "instrument/probe.h"
-
-enum {
-	FETCH_MAX = TRANSLATE_MAX_INSNS * 4,      /* bytes of guest code looked at for one block */
-	PAGE = 4096,
-};
+#include "translator/decode.h"
+#include "translator/region.h"
 
 struct Translator translator;
 
 /* What the stages share of the translation under way; one at a time, under the translation lock. */
-static struct Arena arena;
+static struct Arena arena, scratch;
 static bool busy;                       /* the arena is in use: a plugin that is asked about a block may not cause a translation */
-
-/* -- decode ------------------------------------------------------------------------------------------------------ */
-
-/* Guest code of a block, fetched at once. */
-struct Code {
-	uint8_t bytes[FETCH_MAX];
-	size_t length;                  /* bytes that are executable, from the block's pc */
-};
-
-static void fetch_code(struct Code *code, uint64_t pc, unsigned max_insns)
-{
-	const struct Guest *guest = translator.guest;
-	size_t want = MIN((size_t)max_insns * guest->insn_max, sizeof code->bytes);
-
-	/* A block begins no instruction in a second page, but its last one may reach into it. */
-	want = MIN(want, PAGE - (pc & (PAGE - 1)) + guest->insn_max - (1u << guest->insn_align));
-	code->length = translator.env->fetch(pc, code->bytes, want);
-}
-
-/* Appends the guest instructions from PC on to IR, at most MAX_INSNS, to the end of the block. Returns false if there is not one whole
- * instruction to execute. */
-static bool decode(struct Ir *ir, const struct Code *code, unsigned max_insns)
-{
-	const struct Guest *guest = translator.guest;
-	size_t at = 0, page_end = PAGE - (ir->pc & (PAGE - 1));
-
-	while (ir->ninsns < max_insns && at < page_end) {
-		size_t available = code->length - at;
-		if (available < 1u << guest->insn_align)
-			break;
-		unsigned length = guest->insn_length(code->bytes + at, MIN(available, guest->insn_max));
-		if (length > available)
-			break;
-		ir_mark(ir, ir->pc + at, code->bytes + at, length);
-		const struct IrInsn insn = ir->insns[ir->ninsns - 1];
-		if (guest->insn_polls(&insn))
-			ir_poll(ir);
-		at += length;
-		if (guest->translate_insn(ir, &insn) == TRANSLATE_END)
-			return true;
-	}
-	if (!at)
-		return false;
-	ir_exit(ir, ir->pc + at, EXIT_JUMP, 0);
-	return true;
-}
 
 /* -- dumps ------------------------------------------------------------------------------------------------------- */
 
-static void dump_guest(const struct Ir *ir)
+static void dump_guest(const struct Ir *ir, bool region)
 {
-	GString *text = g_string_new("----------------\nIN:\n");
+	GString *text = g_string_new(region ? "----------------\nIN: loop\n" : "----------------\nIN:\n");
 
 	for (unsigned i = 0; i < ir->ninsns; i++) {
 		const struct IrInsn *insn = &ir->insns[i];
@@ -106,22 +57,43 @@ static void checked(const struct Ir *ir, const char *pass)
 
 /* -- the pipeline -------------------------------------------------------------------------------------------------- */
 
-/* Translates CODE to a block in the room BUF. NULL: RESULT says why, and nothing has been taken. */
-static struct Block *build(struct Cpu *cpu, uint64_t pc, uint32_t key, const struct Code *code, unsigned max_insns,
-			   struct CodeBuffer *buf, enum EmitResult *result)
-{
-	arena_reset(&arena);
-	struct Ir *ir = ir_new(&arena, translator.guest, pc, key);
+/* What is to be translated. */
+struct Request {
+	struct Cpu *cpu;
+	uint64_t pc;
+	uint32_t key;
+	bool region;                    /* the loop whose head is PC, else the block at PC */
+	unsigned max_insns;             /* of a block */
+	const struct Code *code;        /* of a block */
+};
 
-	if (!decode(ir, code, max_insns))
+/* The first stage: false if there is no guest code. */
+static bool decode(struct Ir *ir, const struct Request *r, uint64_t *start, uint32_t *size)
+{
+	if (r->region)
+		return region_decode(ir, &scratch, start, size);
+	*start = r->pc;
+	*size = decode_block(ir, r->code, r->max_insns, translator.regions && !instrument_active());
+	return *size != 0;
+}
+
+/* Translates to a block in the room BUF. NULL: RESULT says why, and nothing has been taken. */
+static struct Block *build(const struct Request *r, struct CodeBuffer *buf, enum EmitResult *result)
+{
+	uint64_t start;
+	uint32_t size;
+
+	arena_reset(&arena);
+	struct Ir *ir = ir_new(&arena, translator.guest, r->pc, r->key);
+	if (!decode(ir, r, &start, &size))
 		return NULL;
 	checked(ir, "decode");
 	if (log_wants(LOG_IN_ASM))
-		dump_guest(ir);
+		dump_guest(ir, r->region);
 	if (log_wants(LOG_OP))
 		dump_ir(ir, "OP:");
 	if (instrument_active()) {
-		instrument_unit(ir, cpu);
+		instrument_unit(ir, r->cpu);
 		checked(ir, "instrument");
 	}
 	if (translator.optimise) {
@@ -132,10 +104,11 @@ static struct Block *build(struct Cpu *cpu, uint64_t pc, uint32_t key, const str
 		dump_ir(ir, "OP after instrumentation and optimisation:");
 
 	struct Block *block = cache_new_block(buf);
-	const struct IrInsn *last = &ir->insns[ir->ninsns - 1];
-	block->pc = pc;
-	block->key = key;
-	block->guest_size = last->pc + last->length - pc;
+	block->pc = r->pc;
+	block->key = r->key;
+	block->region = r->region;
+	block->guest_start = start;
+	block->guest_size = size;
 	block->ninsns = ir->ninsns;
 	GString *text = log_wants(LOG_OUT_ASM) ? g_string_new("OUT:\n") : NULL;
 	*result = host->emit(ir, buf, block, text);
@@ -147,25 +120,12 @@ static struct Block *build(struct Cpu *cpu, uint64_t pc, uint32_t key, const str
 	return *result == EMIT_OK ? block : NULL;
 }
 
-/* Tells the environment of all pages that CODE covers, before their bytes are read. */
-static void announce(uint64_t pc, size_t length)
+/* The same under the translation lock, with one retry policy: what is too big is cut shorter, and a plugin that flushes while it is asked makes the
+ * answers stale. */
+static struct Block *translate_locked(struct Request *r, enum EmitResult *result)
 {
-	for (uint64_t page = pc & -(uint64_t)PAGE; page < pc + length; page += PAGE)
-		translator.env->code_made(page);
-}
-
-/* The same under the translation lock, with one retry policy: a plugin that flushes while it is asked makes the answers stale. */
-static struct Block *translate_locked(struct Cpu *cpu, uint64_t pc, uint32_t key, enum EmitResult *result)
-{
-	static struct Code code;
 	struct Block *block = NULL;
-	unsigned max_insns = translator.max_insns;
 
-	fetch_code(&code, pc, max_insns);
-	if (!code.length)
-		return NULL;
-	announce(pc, code.length);
-	fetch_code(&code, pc, max_insns);
 	for (unsigned tries = 0; tries < 12; tries++) {
 		struct CodeBuffer buf;
 		if (!cache_reserve(&buf)) {
@@ -174,9 +134,9 @@ static struct Block *translate_locked(struct Cpu *cpu, uint64_t pc, uint32_t key
 		}
 		uint64_t generation = cache_generation();
 		*result = EMIT_OK;
-		block = build(cpu, pc, key, &code, max_insns, &buf, result);
-		if (!block && *result == EMIT_TOO_BIG && max_insns > 1) {
-			max_insns = (MIN(max_insns, 64u) + 1) / 2;
+		block = build(r, &buf, result);
+		if (!block && *result == EMIT_TOO_BIG && r->max_insns > 1) {
+			r->max_insns = (MIN(r->max_insns, 64u) + 1) / 2;
 			continue;
 		}
 		if (block && cache_generation() != generation && tries < 2)
@@ -186,6 +146,38 @@ static struct Block *translate_locked(struct Cpu *cpu, uint64_t pc, uint32_t key
 		break;
 	}
 	return block;
+}
+
+static struct Block *translate_block(struct Cpu *cpu, uint64_t pc, uint32_t key, enum EmitResult *result)
+{
+	static struct Code code;
+	struct Request r = { .cpu = cpu, .pc = pc, .key = key, .max_insns = translator.max_insns, .code = &code };
+
+	decode_fetch(&code, pc, r.max_insns);
+	return code.length ? translate_locked(&r, result) : NULL;
+}
+
+void translate_region(struct Cpu *cpu)
+{
+	struct Request r = { .cpu = cpu, .key = translator.guest->block_key(cpu), .region = true };
+	enum EmitResult result;
+
+	cache_lock();
+	if (!busy && !instrument_active() && region_head(cpu->pc, r.key, &scratch, &r.pc)) {
+		struct Block *old = cache_find(r.pc, r.key);
+		busy = true;
+		if (!(old && old->region)) {
+			if (!translate_locked(&r, &result)) {
+				/* it stays blocks, which need not count any more */
+				region_give_up(r.pc);
+				cache_forget_containing(cpu->pc);
+			} else if (old) {
+				cache_forget(old);
+			}
+		}
+		busy = false;
+	}
+	cache_unlock();
 }
 
 /* -- after a fault ------------------------------------------------------------------------------------------------ */
@@ -218,9 +210,9 @@ bool translate_fault_address(const struct Cpu *cpu, uint64_t *addr)
 
 	cache_lock();
 	arena_reset(&arena);
-	fetch_code(&code, cpu->pc, 1);
+	decode_fetch(&code, cpu->pc, 1);
 	struct Ir *ir = ir_new(&arena, translator.guest, cpu->pc, translator.guest->block_key(cpu));
-	if (decode(ir, &code, 1))
+	if (decode_block(ir, &code, 1, false))
 		for (unsigned i = 0; i < ir->nins && !found; i++)
 			if (ir_op_info[ir->ins[i].op].flags & OPF_MEM) {
 				found = evaluate(ir, cpu, ir->ins[i].a[0], addr);
@@ -245,7 +237,7 @@ struct Block *translate(struct Cpu *cpu, uint64_t pc, uint32_t key)
 		if (!block) {
 			g_assert(!busy);
 			busy = true;
-			block = translate_locked(cpu, pc, key, &result);
+			block = translate_block(cpu, pc, key, &result);
 			busy = false;
 		}
 		cache_unlock();

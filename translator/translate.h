@@ -16,6 +16,9 @@ bool translate_fault_address(const struct Cpu *cpu, uint64_t *addr);
 
 enum { TRANSLATE_MAX_INSNS = 512 };     /* no block is longer */
 
+/* The branch at the cpu's pc has been counted hot: makes the loop that it closes a region, if it is one. On the cpu's thread, outside translated code. */
+void translate_region(struct Cpu *cpu);
+
 /* Recent targets of indirect branches of one cpu; translated code reads it. */
 enum { JUMPS_BITS = 12, JUMPS_COUNT = 1 << JUMPS_BITS };
 struct JumpCache {
@@ -43,6 +46,8 @@ bool cache_has_code(const void *host_pc);               /* likewise: host_pc is 
 bool cache_reserve(struct CodeBuffer *buf);
 struct Block *cache_new_block(struct CodeBuffer *buf);  /* zeroed, taken from BUF->meta */
 void cache_commit(struct CodeBuffer *buf, struct Block *block);         /* found from now on */
+void cache_forget(struct Block *block);                 /* nothing finds or enters it any more */
+void cache_forget_containing(uint64_t addr);            /* the same for all blocks made of the guest byte at ADDR */
 void cache_commit_common(const struct CodeBuffer *buf); /* after Host.init: what it wrote stays for ever */
 uint64_t cache_generation(void);                        /* changes when all blocks are forgotten */
 void cache_chain(struct ExitSite *site, struct Block *target);  /* takes the lock itself */
@@ -55,11 +60,17 @@ struct Translator {
 	unsigned max_insns;
 	bool no_chain;
 	bool optimise;                  /* run ir_optimise() */
+	bool regions;                   /* translate hot loops as one unit */
 };
 extern struct Translator translator;
 
 /* The poll page lies at this offset from struct Cpu: multiple of the page size behind the guest's struct; the slots follow it. */
 uint32_t cpu_poll_offset(const struct Guest *guest);
 uint32_t cpu_slots_offset(const struct Guest *guest);
+/* Between the two: how often branches back to an address were reached, by heat_index(). */
+uint32_t cpu_heat_offset(const struct Guest *guest);
+enum { HEAT_COUNT = 2048 };
+static inline unsigned heat_index(uint64_t target) { return (target * 0x9e3779b97f4a7c15ull) >> 53; }
+_Static_assert(HEAT_COUNT == 1 << (64 - 53), "the hash of a target is an index");
 
 #endif

@@ -358,9 +358,26 @@ START_TEST(unknown_bytes_raise_with_exact_state)
 }
 END_TEST
 
-START_TEST(loops_are_chained)
+START_TEST(hot_loops_become_regions)
 {
 	start(_i, "");
+	poke(0, "ij\003iix", 6);
+	poke(4, "iz\xfb" "x", 4);
+	ck_assert_uint_eq(run_with(100000, 0, 0), 200000);
+	const struct Block *block = cache_find(base, 0);
+	ck_assert_ptr_nonnull(block);
+	ck_assert(block->region);
+	ck_assert_uint_eq(block->guest_start, base);
+	ck_assert_uint_ge(block->guest_size, 7);
+	/* its code changes: the region goes with it */
+	cache_invalidate(base + 4, 1);
+	ck_assert_ptr_null(cache_find(base, 0));
+}
+END_TEST
+
+START_TEST(loops_are_chained)
+{
+	start(_i, ",regions=off");
 	/* two blocks that jump to each other, 10000 times */
 	poke(0, "ij\003iix", 6);
 	poke(4, "iz\xfb" "x", 4);
@@ -909,7 +926,7 @@ END_TEST
 int main(void)
 {
 	const struct { const TTest *test; unsigned variants; } tests[] = {
-		{ a_line_of_code_is_one_block, 1 }, { unknown_bytes_raise_with_exact_state, 1 }, { loops_are_chained, 1 },
+		{ a_line_of_code_is_one_block, 1 }, { unknown_bytes_raise_with_exact_state, 1 }, { loops_are_chained, 1 }, { hot_loops_become_regions, 1 },
 		{ without_chaining_the_result_is_the_same, 1 }, { indirect_jumps_arrive, 1 }, { blocks_end_at_their_limit, 1 },
 		{ code_longer_than_a_page, 1 }, { an_instruction_reaches_into_the_next_page, 1 }, { executable_memory_ends, 1 },
 		{ memory_faults_are_exact, 1 }, { helpers_raise_with_exact_state, 1 }, { helpers_see_exact_state, 1 },

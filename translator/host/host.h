@@ -40,10 +40,12 @@ struct ExitSite {
 struct Block {
 	uint64_t pc;                    /* guest address of the entry */
 	uint32_t key;
-	uint32_t guest_size;            /* bytes of guest code from pc to the end of its last instruction (a block never wraps) */
+	uint64_t guest_start;           /* the guest bytes it was made from lie in guest_size bytes from here on, in at most two pages: */
+	uint32_t guest_size;            /* for a block, pc and up to the end of its last instruction */
 	const uint8_t *code;            /* executable entry; for the interpreter: its own program */
 	uint32_t code_size;
 	uint16_t ninsns, nexits;
+	bool region;                    /* a whole loop */
 	bool valid;                     /* false once invalidated: not found any more, nothing jumps to it */
 	struct ExitSite *exits;         /* nexits of them */
 	struct ExitSite *incoming;

@@ -226,6 +226,13 @@ static const struct Block *run(struct Cpu *cpu, const struct Program *program, u
 				return NULL;
 			}
 			break;
+		case CODE_HEAT: case CODE_HEAT_32:
+			if (__builtin_add_overflow(*(uint32_t *)((uint8_t *)cpu + s->imm), (uint32_t)HEAT_STEP,
+						   (uint32_t *)((uint8_t *)cpu + s->imm))) {
+				cpu->cause = CAUSE_HOT;
+				return NULL;
+			}
+			break;
 		case CODE_BR: case CODE_BR_32: s = program->steps + s->imm - 1; break;
 		case CODE_BRCOND: if (ir_eval_cond(s->cond, IR_I64, A, B)) s = program->steps + s->imm - 1; break;
 		case CODE_BRCOND_32: if (ir_eval_cond(s->cond, IR_I32, A, B)) s = program->steps + s->imm - 1; break;
