@@ -33,6 +33,14 @@ static atomic_bool exited;
 
 _Thread_local struct Calling calling;
 
+/* A process made by fork() has one thread: the lock must not be another's. */
+static void take_lock(void) { pthread_mutex_lock(&lock); }
+static void release_lock(void) { pthread_mutex_unlock(&lock); }
+static void __attribute__((constructor)) watch_forks(void)
+{
+	pthread_atfork(take_lock, release_lock, release_lock);
+}
+
 static unsigned events_of(const struct Subscriber *s)
 {
 	return (s->on_translate ? EVENT_TRANSLATE : 0) | (s->on_cpu_init ? EVENT_CPU_INIT : 0) |

@@ -39,6 +39,14 @@ struct Module {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static GHashTable *modules;             /* path -> struct Module */
 
+/* A process made by fork() has one thread: the lock must not be another's. */
+static void take_lock(void) { pthread_mutex_lock(&lock); }
+static void release_lock(void) { pthread_mutex_unlock(&lock); }
+static void __attribute__((constructor)) watch_forks(void)
+{
+	pthread_atfork(take_lock, release_lock, release_lock);
+}
+
 /* -- reading a file ------------------------------------------------------------------------------------------------------ */
 
 static int compare(const void *a, const void *b)
