@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Writes a static riscv64 program of random instruction streams, made from the decoder's own table.
  *
- * usage: generate SEED STREAMS OUTPUT [only=NAME-PREFIX] [skip=EXTENSION-OR-NAME]... [length=N]
+ * usage: generate SEED STREAMS OUTPUT [only=NAME-PREFIX] [skip=EXTENSION-OR-NAME]... [length=N] [loop=N]
  *
  * Each stream starts from random registers, fcsr and memory, runs its instructions, and appends its final state to a buffer
  * that the program writes to its standard output when all streams have run: per stream x0-x31, f0-f31, fcsr, and the scratch memory.
  * Two runs of the program, on whatever executes it, must print the same bytes; compare.c tells which stream and register differ.
  *
  * The streams own every register but three: sp, s0 and s1 (x2, x8, x9) point into the scratch memory, 16-byte aligned, and no instruction
- * writes them. Branches go forward over at most a few instructions. */
+ * writes them; with loop=N also gp, which counts N rounds of each stream, enough to make it a region. Other branches go forward over at most a few
+ * instructions. */
 #include <elf.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,7 +23,7 @@
 
 enum {
 	CODE_BASE = 0x100000, DATA_BASE = 0x4000000,
-	ZERO = 0, RA = 1, SP = 2, T0 = 5, T1 = 6, S0 = 8, S1 = 9, A0 = 10, A1 = 11, A2 = 12, A7 = 17,
+	ZERO = 0, RA = 1, SP = 2, GP = 3, T0 = 5, T1 = 6, S0 = 8, S1 = 9, A0 = 10, A1 = 11, A2 = 12, A7 = 17,
 };
 
 /* -- random numbers, the same everywhere ---------------------------------------------------------------------------- */
@@ -188,9 +189,12 @@ static bool starts(const char *s, const char *prefix)
 	return strncmp(s, prefix, strlen(prefix)) == 0;
 }
 
+static unsigned rounds;
+
+/* Whether streams must leave REG alone. */
 static bool is_pointer(unsigned reg)
 {
-	return reg == SP || reg == S0 || reg == S1;
+	return reg == SP || reg == S0 || reg == S1 || (rounds && reg == GP);
 }
 
 /* Control flow, traps, time and what the kernel may refuse are not for random choice. */
@@ -319,8 +323,23 @@ static void put_special(void)
 	}
 }
 
+/* bne rs1, zero, TARGET, a code offset behind us. */
+static void put_branch_back(unsigned rs1, size_t target)
+{
+	int back = (int)target - (int)code_size;
+
+	put(0x63 | 1 << 12 | rs1 << 15 | (back >> 11 & 1) << 7 | (back >> 1 & 15) << 8 | (uint32_t)(back >> 5 & 63) << 25 |
+	    (uint32_t)(back >> 12 & 1) << 31, 4);
+}
+
 static void put_stream(unsigned length)
 {
+	size_t start = code_size;
+
+	if (rounds) {
+		load_address(GP, rounds);
+		start = code_size;
+	}
 	for (unsigned i = 0; i < length; i++) {
 		if (!only && below(16) == 0) {
 			put_special();
@@ -335,6 +354,10 @@ static void put_stream(unsigned length)
 		}
 		if (insn)
 			put(insn, row->length);
+	}
+	if (rounds) {
+		put(i_type(0x13, 0, GP, GP, -1), 4);
+		put_branch_back(GP, start);
 	}
 }
 
@@ -351,8 +374,7 @@ static void put_exit(uint32_t output, size_t size)
 	put(0x63 | 5 << 12 | ZERO << 15 | A0 << 20 | 16 << 7, 4);        /* bge zero, a0: give up, forward 16 */
 	put(0x33 | A1 << 7 | A1 << 15 | A0 << 20, 4);
 	put(0x40000033 | A2 << 7 | A2 << 15 | A0 << 20, 4);
-	int back = (int)loop - (int)code_size;
-	put(0x63 | 1 << 12 | A2 << 15 | ((back >> 11 & 1) << 7) | ((back >> 1 & 15) << 8) | (back >> 5 & 63) << 25 | (uint32_t)(back >> 12 & 1) << 31, 4);
+	put_branch_back(A2, loop);
 	put(i_type(0x13, 0, A0, ZERO, 0), 4);
 	put(i_type(0x13, 0, A7, ZERO, 94), 4);
 	put(0x73, 4);
@@ -403,7 +425,7 @@ int main(int argc, char **argv)
 	unsigned length = 40;
 
 	if (argc < 4) {
-		fputs("usage: generate SEED STREAMS OUTPUT [only=PREFIX] [skip=EXTENSION-OR-NAME]... [length=N]\n", stderr);
+		fputs("usage: generate SEED STREAMS OUTPUT [only=PREFIX] [skip=EXTENSION-OR-NAME]... [length=N] [loop=N]\n", stderr);
 		return 2;
 	}
 	state = strtoull(argv[1], NULL, 0) * 0x2545f4914f6cdd1dull;
@@ -415,6 +437,8 @@ int main(int argc, char **argv)
 			skip[nskip++] = argv[i] + 5;
 		else if (starts(argv[i], "length="))
 			length = atoi(argv[i] + 7);
+		else if (starts(argv[i], "loop="))
+			rounds = atoi(argv[i] + 5);
 	}
 	collect();
 	size_t data_size = (size_t)streams * STATE_SIZE;
