@@ -340,7 +340,7 @@ void cache_forget_containing(uint64_t addr)
 
 	for (struct Block *block = g_hash_table_lookup(cache.pages, page_key(page)); block; block = next) {
 		next = *page_link(block, page);
-		if (addr - block->guest_start < block->guest_size)
+		if (!block->region && addr - block->guest_start < block->guest_size)
 			cache_forget(block);
 	}
 }

@@ -144,12 +144,20 @@ static void redirect(struct Ir *ir, struct Search *s, unsigned from)
 	}
 }
 
-bool region_decode(struct Ir *ir, struct Arena *scratch, uint64_t *start, uint32_t *size)
+static bool covers(const struct Search *s, uint64_t pc)
+{
+	for (unsigned i = 0; i < s->npieces; i++)
+		if (pc - s->piece[i].pc < s->piece[i].size)
+			return true;
+	return false;
+}
+
+bool region_decode(struct Ir *ir, struct Arena *scratch, uint64_t branch, uint64_t *start, uint32_t *size)
 {
 	static struct Search s;
 
 	search(&s, scratch, ir->pc, ir->key);
-	if (!choose(&s, ir->pc, start, size))
+	if (!choose(&s, ir->pc, start, size) || !covers(&s, branch))
 		return false;
 	for (unsigned i = 0; i < s.npieces; i++)
 		s.piece[i].label = ir_label(ir);

@@ -62,7 +62,8 @@ struct Request {
 	struct Cpu *cpu;
 	uint64_t pc;
 	uint32_t key;
-	bool region;                    /* the loop whose head is PC, else the block at PC */
+	bool region;                    /* the loop whose head is PC and that the branch at BRANCH closes, else the block at PC */
+	uint64_t branch;
 	unsigned max_insns;             /* of a block */
 	const struct Code *code;        /* of a block */
 };
@@ -71,7 +72,7 @@ struct Request {
 static bool decode(struct Ir *ir, const struct Request *r, uint64_t *start, uint32_t *size)
 {
 	if (r->region)
-		return region_decode(ir, &scratch, start, size);
+		return region_decode(ir, &scratch, r->branch, start, size);
 	*start = r->pc;
 	*size = decode_block(ir, r->code, r->max_insns, translator.regions && !instrument_active());
 	return *size != 0;
@@ -159,21 +160,20 @@ static struct Block *translate_block(struct Cpu *cpu, uint64_t pc, uint32_t key,
 
 void translate_region(struct Cpu *cpu)
 {
-	struct Request r = { .cpu = cpu, .key = translator.guest->block_key(cpu), .region = true };
+	struct Request r = { .cpu = cpu, .key = translator.guest->block_key(cpu), .region = true, .branch = cpu->pc };
 	enum EmitResult result;
 
 	cache_lock();
 	if (!busy && !instrument_active() && region_head(cpu->pc, r.key, &scratch, &r.pc)) {
 		struct Block *old = cache_find(r.pc, r.key);
 		busy = true;
-		if (!(old && old->region)) {
-			if (!translate_locked(&r, &result)) {
-				/* it stays blocks, which need not count any more */
-				region_give_up(r.pc);
-				cache_forget_containing(cpu->pc);
-			} else if (old) {
+		if (!(old && old->region) && translate_locked(&r, &result)) {
+			if (old)
 				cache_forget(old);
-			}
+		} else {
+			/* it stays blocks, or others outside of it lead to its head: they need not count any more */
+			region_give_up(r.pc);
+			cache_forget_containing(cpu->pc);
 		}
 		busy = false;
 	}
