@@ -5,6 +5,8 @@
  * variable, and which instruction defined it) holds while the versions written down with it are current; everything is forgotten at a
  * LABEL, and what is known of globals at a call that writes them. Folding never adds instructions and moves none.
  *
+ * Between the two, additions to one per-cpu slot become one where nothing can tell.
+ *
  * Backward, a global is dead where it is assigned again before anything can see it: an exit, a branch, a label, or an instruction of ir_observes(). */
 #include <assert.h>
 #include <string.h>
@@ -802,10 +804,55 @@ static void backward(struct Ir *ir)
 	ir->nins -= kept;
 }
 
+/* -- counters ----------------------------------------------------------------------------------------------------- */
+
+enum { PENDING_MAX = 8 };
+
+/* Whether somebody could look at slots at INS, or never come to the instruction behind it. */
+static bool observes_slots(const struct Ir *ir, const struct Ins *ins)
+{
+	switch (ins->op) {
+	case IR_LABEL: case IR_BRCOND: case IR_EXITCOND: case IR_CALL: case IR_SLOTGET: case IR_SLOTPUT:
+		return true;
+	default:
+		return ir_op_info[ins->op].flags & OPF_EXIT || ir_observes(ir, ins);
+	}
+}
+
+/* Additions to one slot with nothing between them that could tell become one, at the place of the last. */
+static void merge_counters(struct Ir *ir)
+{
+	unsigned pending[PENDING_MAX], n = 0;
+
+	for (unsigned i = 0; i < ir->nins; i++) {
+		struct Ins *ins = &ir->ins[i];
+		if (observes_slots(ir, ins))
+			n = 0;
+		if (ins->op != IR_SLOTADD || !ref_is_const(ins->a[0]))
+			continue;
+		unsigned k = 0;
+		while (k < n && ir->ins[pending[k]].imm != ins->imm)
+			k++;
+		if (k < n) {
+			struct Ins *earlier = &ir->ins[pending[k]];
+			ins->a[0] = ir_const(ir, ir_value(ir, ins->a[0]) + ir_value(ir, earlier->a[0]));
+			/* dead: the backward pass drops it */
+			earlier->op = IR_MOV;
+			earlier->d = ir_temp(ir, IR_INT);
+		} else if (n < PENDING_MAX) {
+			k = n++;
+		} else {
+			continue;
+		}
+		pending[k] = i;
+	}
+}
+
 void ir_optimise(struct Ir *ir)
 {
 	struct Optimiser o = { .ir = ir, .known = arena_alloc(ir->arena, ir->nvars * sizeof *o.known), .epoch = 1 };
 
 	forward(&o);
+	merge_counters(ir);
 	backward(ir);
 }

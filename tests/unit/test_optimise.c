@@ -444,6 +444,33 @@ START_TEST(results_nobody_wants)
 }
 END_TEST
 
+/* cell += AMOUNT, cells being numbered. */
+static void add_to_cell(unsigned cell, uint64_t amount)
+{
+	Ref a = c(amount);
+	struct Ins *ins = ir_append(ir, IR_SLOTADD, IR_I64);
+
+	ins->a[0] = a;
+	ins->imm = 0x100 + cell * 8;
+}
+
+START_TEST(counters_merge_up_to_what_can_see_them)
+{
+	add_to_cell(0, 1);
+	add_to_cell(1, 5);
+	ir_into2(ir, IR_ADD, IR_I64, 2, 0, c(1));
+	add_to_cell(0, 2);
+	ir_load(ir, IR_I64, MEM_64, 3, 0, 0);
+	add_to_cell(0, 4);
+	ir_exit_cond(ir, IR_I64, COND_EQ, 0, 1, 0x3000);
+	add_to_cell(0, 8);
+	add_to_cell(0, 16);
+	end();
+	expect("slotadd.i64 5 [cpu+0x108]; add.i64 r2 = r0, 1; slotadd.i64 3 [cpu+0x100]; load.i64.u64 r3 = r0; slotadd.i64 4 [cpu+0x100]; "
+	       "exitcond.i64.eq r0, r1 -> 0x3000; slotadd.i64 24 [cpu+0x100]; exit -> 0x2000");
+}
+END_TEST
+
 START_TEST(partial_vector_writes)
 {
 	ir_into1(ir, IR_MOV, IR_V128, V0, V0);
@@ -747,6 +774,7 @@ int main(void)
 	tcase_add_test(all, known_branches);
 	tcase_add_test(all, compare_and_branch_fuse);
 	tcase_add_test(all, conditional_calls);
+	tcase_add_test(all, counters_merge_up_to_what_can_see_them);
 	tcase_add_test(all, copies_hold_until_assigned);
 	tcase_add_test(all, calls_that_write_end_what_is_known);
 	tcase_add_test(all, calls_that_read_do_not);
