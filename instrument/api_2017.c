@@ -150,12 +150,13 @@ static bool recognises(void *handle)
 	return false;
 }
 
-static bool load(struct Plugin *plugin, char **error)
+static bool load(struct Plugin *plugin, const struct Scan *scan, char **error)
 {
 	struct State *state = g_new0(struct State, 1);
 	const bool *is_static = dlsym(plugin->handle, "plugin_needs_is_static");
 	bool any = false;
 
+	(void)scan;
 	for (unsigned i = 0; i < plugin->noptions; i++) {
 		const struct PluginOption *option = &plugin->options[i];
 		if (strcmp(option->key, "args") == 0 && option->value) {
@@ -255,7 +256,7 @@ static void number_registers(void)
 }
 
 /* The register with number ID, or NULL. */
-static const struct Register *register_by_id(int id)
+static inline const struct Register *register_by_id(int id)
 {
 	static gsize numbered;
 

@@ -64,7 +64,8 @@ struct Plugin {
 	const struct PluginApi *api;
 	void *handle;                   /* of dlopen */
 	void *state;                    /* the API's own */
-	bool reads_registers, writes_registers; /* it (or a library it brings along) can call the API's functions for that */
+	/* It (or a library it brings along) can call the API's functions for that. */
+	bool reads_registers, writes_registers, reads_values, sets_pc;
 	bool uses_fp;                   /* its code may disturb the host's floating-point flags */
 	struct Image image;
 	struct Plugin *next;            /* command-line order */
@@ -76,15 +77,20 @@ struct PluginApi {
 	/* Whether the open library is of this kind: rows are asked in order. */
 	bool (*recognises)(void *handle);
 	/* Checks options and finds the library's functions. False with one line, the plugin not named, in *ERROR. */
-	bool (*load)(struct Plugin *plugin, char **error);
+	bool (*load)(struct Plugin *plugin, const struct Scan *scan, char **error);
 	/* Calls the library's init function and subscribes. Same result. */
 	bool (*init)(struct Plugin *plugin, char **error);
-	const char *read_register, *write_register;     /* functions whose import says that registers are read, written */
+	/* Functions whose import says what the plugin does; NULL: there is none. */
+	const char *read_register, *write_register, *read_value, *set_pc;
+	bool once;                      /* a library named again gets the further options, and is not initialised again */
 };
-extern const struct PluginApi plugin_api_2017;
+extern const struct PluginApi plugin_api_2017, plugin_api_tcg;
 
 /* All plugins, in command-line order; for crash reports: async-signal-safe. */
 const struct Plugin *plugin_first(void);
+
+/* Closes the library of a plugin that is unloaded while the guest runs: its destructors run, and nothing of it may be in use. */
+void plugin_close(struct Plugin *plugin);
 
 /* Calls the destructors of all libraries, in reverse order; they stay mapped. Once, from instrument_exit(). */
 void plugin_finish_all(void);

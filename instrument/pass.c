@@ -144,6 +144,8 @@ static void emit_call(struct Ir *ir, const struct Probe *probe, const struct Sit
 		get->d = slot;
 		get->imm = probe->slot;
 	}
+	if (probe->mark)
+		ir_put(ir, MEM_8, offsetof(struct Cpu, in_probe), ir_const(ir, probe->mark));
 	struct IrCall *call = ir_call(ir, REF_NONE, probe->fn, probe->name,
 				      IRC_PROBE | access_flags[probe->access] | (probe->fp ? IRC_FP : 0), n, args);
 	call->owner = probe->owner;
@@ -154,12 +156,31 @@ static void emit_call(struct Ir *ir, const struct Probe *probe, const struct Sit
 		ins->a[0] = slot;
 		ins->a[1] = imm;
 	}
+	if (probe->mark)
+		ir_put(ir, MEM_8, offsetof(struct Cpu, in_probe), ir_const(ir, 0));
+}
+
+/* In user mode the guest's address space is the host's, so that a guest access to a constant address reaches the plugin's memory. */
+static void emit_host(struct Ir *ir, const struct Probe *probe)
+{
+	Ref addr = ir_const(ir, (uintptr_t)probe->data), value = ir_const(ir, probe->imm);
+
+	if (probe->kind == PROBE_HOST_ADD) {
+		Ref old = ir_temp(ir, IR_INT);
+		ir_load(ir, IR_I64, MEM_64, old, addr, 0);
+		value = ir_op2(ir, IR_ADD, IR_I64, old, value);
+	}
+	ir_store(ir, IR_I64, MEM_64, addr, 0, value);
 }
 
 static void emit_probe(struct Ir *ir, const struct Probe *probe, const struct Site *site)
 {
 	if (probe->kind == PROBE_CALL) {
 		emit_call(ir, probe, site);
+		return;
+	}
+	if (probe->kind == PROBE_HOST_ADD || probe->kind == PROBE_HOST_STORE) {
+		emit_host(ir, probe);
 		return;
 	}
 	Ref value = ir_const(ir, probe->imm);
@@ -346,7 +367,7 @@ void pass_insert(struct ProbeUnit *unit)
 
 	if (!unit->count)
 		return;
-	ir->ins_cap = nold + 4 * unit->count + 16;
+	ir->ins_cap = nold + 5 * unit->count + 16;
 	ir->ins = arena_alloc(ir->arena, ir->ins_cap * sizeof *ir->ins);
 	ir->nins = 0;
 	for (unsigned i = 0; i < nold; i++) {

@@ -20,7 +20,7 @@
 #define PLUGINDIR "/usr/local/lib/forerun/plugins"
 #endif
 
-static bool unsupported_load(struct Plugin *plugin, char **error);
+static bool unsupported_load(struct Plugin *plugin, const struct Scan *scan, char **error);
 
 static bool exports(void *handle, const char *const *names)
 {
@@ -30,32 +30,25 @@ static bool exports(void *handle, const char *const *names)
 	return false;
 }
 
-static bool recognises_tcg(void *handle)
-{
-	return exports(handle, (const char *const[]){ "qemu_plugin_install", "qemu_plugin_version", NULL });
-}
-
 static bool recognises_2015(void *handle)
 {
 	return exports(handle, (const char *const[]){ "pi_start", NULL });
 }
 
-static const struct PluginApi api_tcg = {
-	.name = "QEMU's TCG plugin interface (qemu_plugin_install)", .recognises = recognises_tcg, .load = unsupported_load,
-};
 static const struct PluginApi api_2015 = {
 	.name = "the plugin interface of 2015 (pi_start)", .recognises = recognises_2015, .load = unsupported_load,
 };
 
 /* Asked in this order: a library of another kind may well have a function plugin_something. */
-static const struct PluginApi *const apis[] = { &api_tcg, &api_2015, &plugin_api_2017 };
+static const struct PluginApi *const apis[] = { &plugin_api_tcg, &api_2015, &plugin_api_2017 };
 
 static struct Plugin *plugins, **plugins_end = &plugins;
 static GPtrArray *forward;              /* plugin_options() */
 static GHashTable *own_libraries;       /* names of what was loaded before any plugin: known not to be a plugin's */
 
-static bool unsupported_load(struct Plugin *plugin, char **error)
+static bool unsupported_load(struct Plugin *plugin, const struct Scan *scan, char **error)
 {
+	(void)scan;
 	*error = g_strdup_printf("it uses %s, which this version of forerun does not have; use its counterpart for plugin_init",
 				 plugin->api->name);
 	return false;
@@ -301,6 +294,8 @@ static void learn(struct Plugin *plugin, const struct Scan *scan, GHashTable *se
 
 	plugin->reads_registers |= any || scan_imports(scan, api->read_register);
 	plugin->writes_registers |= any || scan_imports(scan, api->write_register);
+	plugin->reads_values |= any || scan_imports(scan, api->read_value);
+	plugin->sets_pc |= any || scan_imports(scan, api->set_pc);
 	plugin->uses_fp |= scan->arithmetic;
 	for (char **name = scan->imports; *name && !plugin->uses_fp; name++)
 		plugin->uses_fp = import_computes(plugin->handle, *name);
@@ -320,7 +315,7 @@ static void learn(struct Plugin *plugin, const struct Scan *scan, GHashTable *se
 			learn(plugin, &other, seen);
 			scan_free(&other);
 		} else {
-			plugin->reads_registers = plugin->writes_registers = plugin->uses_fp = true;
+			plugin->reads_registers = plugin->writes_registers = plugin->reads_values = plugin->sets_pc = plugin->uses_fp = true;
 		}
 		g_free(error);
 	}
@@ -338,6 +333,24 @@ static const char *missing_import(void *handle, const struct Scan *scan)
 }
 
 /* -- loading ------------------------------------------------------------------------------------------------------------ */
+
+/* The plugin that the library of PLUGIN, named once more, adds options to; NULL: it is a plugin of its own. */
+static struct Plugin *merges(const struct Plugin *plugin)
+{
+	for (struct Plugin *p = plugins; p; p = p->next)
+		if (plugin->api->once && p->handle == plugin->handle)
+			return p;
+	return NULL;
+}
+
+/* Moves the options of PLUGIN to the end of those of TO. */
+static void merge_options(struct Plugin *to, struct Plugin *plugin)
+{
+	to->options = g_renew(struct PluginOption, to->options, to->noptions + plugin->noptions);
+	for (unsigned i = 0; i < plugin->noptions; i++)
+		to->options[to->noptions++] = plugin->options[i];
+	plugin->noptions = 0;
+}
 
 /* A library called exit(), or main() returned: ends what is not ended, and does not let the C library call destructors again. */
 static void at_exit(int status, void *data)
@@ -386,8 +399,19 @@ static bool open_library(struct Plugin *plugin, char **error)
 		g_hash_table_destroy(seen);
 		image_load(&plugin->image, plugin->handle, plugin->path);
 	}
+	bool good = plugin->api && (merges(plugin) || plugin->api->load(plugin, &scan, error));
 	scan_free(&scan);
-	return plugin->api && plugin->api->load(plugin, error);
+	return good;
+}
+
+/* How many plugins were loaded before PLUGIN. */
+static unsigned position(const struct Plugin *plugin)
+{
+	unsigned n = 0;
+
+	for (const struct Plugin *p = plugins; p != plugin; p = p->next)
+		n++;
+	return n;
 }
 
 static void free_plugin(struct Plugin *plugin)
@@ -417,6 +441,15 @@ bool plugin_option(const char *argument, bool *help, char **error)
 	if (!plugin->given || !*plugin->given)
 		*error = g_strdup_printf("-plugin '%s' names no library; write -plugin file=PATH[,args=STRING]", argument);
 	else if ((plugin->path = find_file(plugin->given, error)) && open_library(plugin, &why)) {
+		struct Plugin *first = merges(plugin);
+		if (first) {
+			merge_options(first, plugin);
+			g_free(forward->pdata[position(first)]);
+			forward->pdata[position(first)] = unparse_options(first);
+			dlclose(plugin->handle);
+			free_plugin(plugin);
+			return true;
+		}
 		*plugins_end = plugin;
 		plugins_end = &plugin->next;
 		plugin_options();
@@ -480,6 +513,13 @@ static void call_destructors(const struct Plugin *plugin)
 	calling_leave(outer);
 }
 
+void plugin_close(struct Plugin *plugin)
+{
+	plugin->image.nsegments = 0;            /* what a crash elsewhere is not to be blamed on */
+	dlclose(plugin->handle);
+	plugin->handle = NULL;
+}
+
 void plugin_finish_all(void)
 {
 	GPtrArray *order = g_ptr_array_new();
@@ -488,7 +528,7 @@ void plugin_finish_all(void)
 		g_ptr_array_add(order, plugin);
 	for (unsigned i = order->len; i-- > 0;) {
 		const struct Plugin *plugin = order->pdata[i];
-		bool again = false;             /* the same library may have been given twice */
+		bool again = !plugin->handle;   /* closed, or the same library given twice */
 		for (unsigned j = i + 1; j < order->len; j++)
 			again |= ((struct Plugin *)order->pdata[j])->handle == plugin->handle;
 		if (!again)

@@ -30,6 +30,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;        /* against other
 static _Atomic(struct List *) list;
 static atomic_uint events;
 static atomic_bool exited;
+static atomic_uint vcpus;
 
 _Thread_local struct Calling calling;
 
@@ -49,8 +50,8 @@ static unsigned events_of(const struct Subscriber *s)
 	       (s->on_flush ? EVENT_FLUSH : 0);
 }
 
-/* Publishes the present list without WITHOUT and with WITH at its end; either may be NULL. */
-static void change(struct Subscriber *without, struct Subscriber *with)
+/* Publishes the present list without WITHOUT and with WITH before BEFORE or at its end; each may be NULL. */
+static void change(struct Subscriber *without, struct Subscriber *with, struct Subscriber *before)
 {
 	pthread_mutex_lock(&lock);
 	struct List *old = atomic_load(&list);
@@ -60,9 +61,14 @@ static void change(struct Subscriber *without, struct Subscriber *with)
 		abort();
 	new->old = old;
 	new->count = 0;
-	for (unsigned i = 0; i < count; i++)
+	for (unsigned i = 0; i < count; i++) {
+		if (with && old->subscriber[i] == before) {
+			new->subscriber[new->count++] = with;
+			with = NULL;
+		}
 		if (old->subscriber[i] != without)
 			new->subscriber[new->count++] = old->subscriber[i];
+	}
 	if (with)
 		new->subscriber[new->count++] = with;
 	for (unsigned i = 0; i < new->count; i++)
@@ -74,12 +80,29 @@ static void change(struct Subscriber *without, struct Subscriber *with)
 
 void subscriber_add(struct Subscriber *subscriber)
 {
-	change(NULL, subscriber);
+	change(NULL, subscriber, NULL);
+}
+
+void subscriber_add_before(struct Subscriber *subscriber, struct Subscriber *before)
+{
+	change(NULL, subscriber, before);
+}
+
+void subscriber_changed(void)
+{
+	unsigned wanted = 0;
+
+	pthread_mutex_lock(&lock);
+	const struct List *l = atomic_load(&list);
+	for (unsigned i = 0; l && i < l->count; i++)
+		wanted |= events_of(l->subscriber[i]);
+	atomic_store(&events, wanted);
+	pthread_mutex_unlock(&lock);
 }
 
 void subscriber_remove(struct Subscriber *subscriber)
 {
-	change(subscriber, NULL);
+	change(subscriber, NULL, NULL);
 }
 
 static bool wanted(unsigned event)
@@ -133,12 +156,23 @@ void instrument_unit(struct Ir *ir, struct Cpu *cpu)
 
 void instrument_cpu_init(struct Cpu *cpu)
 {
+	unsigned count = atomic_load(&vcpus);
+
+	while (count <= cpu->index && !atomic_compare_exchange_weak(&vcpus, &count, cpu->index + 1))
+		;
+	cpu->instrument = cpu;          /* not NULL from here to the end that is told */
 	FOR_EACH(EVENT_CPU_INIT, on_cpu_init, "cpu start callback", s->on_cpu_init(s, cpu));
 }
 
 void instrument_cpu_exit(struct Cpu *cpu)
 {
 	FOR_EACH(EVENT_CPU_EXIT, on_cpu_exit, "cpu end callback", s->on_cpu_exit(s, cpu));
+	cpu->instrument = NULL;
+}
+
+unsigned instrument_vcpus(void)
+{
+	return atomic_load_explicit(&vcpus, memory_order_relaxed);
 }
 
 bool instrument_syscall(struct Cpu *cpu, int64_t number, const uint64_t args[6], uint64_t *result)

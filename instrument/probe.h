@@ -43,7 +43,8 @@ enum {
 	PROBE_MEMINFO_SHIFT = 7, PROBE_MEMINFO_SIGNED = 8, PROBE_MEMINFO_BE = 16, PROBE_MEMINFO_STORE = 32,
 };
 
-enum ProbeKind { PROBE_CALL, PROBE_SLOT_ADD, PROBE_SLOT_STORE };
+/* The last two work on the host's 64 bits at Probe.data, which all cpus share: not atomic. */
+enum ProbeKind { PROBE_CALL, PROBE_SLOT_ADD, PROBE_SLOT_STORE, PROBE_HOST_ADD, PROBE_HOST_STORE };
 
 struct Probe {
 	uint8_t kind;           /* enum ProbeKind */
@@ -53,6 +54,7 @@ struct Probe {
 	bool want_value;        /* PROBE_MEM_AFTER */
 	bool fp;                /* the function may disturb floating-point flags (Plugin.uses_fp) */
 	uint8_t cond;           /* enum IrCond: call only if slot COND imm (unsigned); COND_ALWAYS */
+	uint8_t mark;           /* of a call: what Cpu.in_probe says while it runs, for the API's own use; 0: it is left alone */
 	uint8_t args[IR_MAXARGS + 1];   /* enum ProbeArg */
 	uint32_t slot;          /* slot kinds and conditional calls: offset from struct Cpu, from probe_slot_new() */
 	uint64_t imm;
@@ -89,6 +91,10 @@ struct Subscriber {
 	void (*on_exit)(struct Subscriber *self);               /* once, when the guest ends, however it ends */
 };
 
+/* A member may go from NULL to a function later, never back; this makes it known. Any thread. */
+void subscriber_changed(void);
+/* Adds before another, at the end if that is NULL. */
+void subscriber_add_before(struct Subscriber *subscriber, struct Subscriber *before);
 /* Adds at the end of the list, or removes. Not from the subscriber's own on_translate. Blocks translated before are not changed: call
  * cache_flush() for that. Any thread. */
 void subscriber_add(struct Subscriber *subscriber);
@@ -106,13 +112,15 @@ bool instrument_syscall(struct Cpu *cpu, int64_t number, const uint64_t args[6],
 void instrument_syscall_return(struct Cpu *cpu, int64_t number, int64_t result);
 void instrument_exception(struct Cpu *cpu, uint64_t from_pc);
 void instrument_flush(void);
+/* One more than the highest index of a cpu whose start was told; never less than before. Any thread. */
+unsigned instrument_vcpus(void);
 /* The guest ends: on_exit of every subscriber (plugins' exit functions among them), plugins' destructors, stdio, the log. Idempotent: the second and later calls wait
  * for nothing and do nothing. Libraries stay mapped, since other threads may still be in them or come to them: the destructors are called, the
  * library is not closed, and whoever calls this ends the process by _exit() or a signal (exit() is caught and does the same). Called on the ending thread from exit_group, a fatal signal (outside the handler), and the last thread's exit; and from
  * execve before the point of no return if COMING_BACK is false. */
 void instrument_exit(void);
 
-/* Per-cpu slots of 64-bit cells: SIZE bytes in every cpu (present and future), zeroed, aligned to 64. Returns the offset from struct Cpu, or 0 if the
+/* Per-cpu slots of 64-bit cells: SIZE bytes for every cpu index, zeroed, aligned to 64; a cpu finds what the one before with its index left. Returns the offset from struct Cpu, or 0 if the
  * space (CPU_SLOTS_SIZE) is exhausted. Any thread. */
 uint32_t probe_slots_new(size_t size);
 void probe_slots_free(uint32_t offset, size_t size);
@@ -120,12 +128,23 @@ static inline void *probe_slot(struct Cpu *cpu, uint32_t offset) { return (char 
 
 /* Registers by the table of struct Register, for APIs, logs and gdb. BUF needs 16 bytes, in guest byte order. Return bytes, 0 if there is none. On the cpu's thread in a
  * callback with PROBE_REGISTERS access (or between blocks). */
-unsigned register_read(struct Cpu *cpu, const struct Register *reg, void *buf);
+static inline unsigned register_read(struct Cpu *cpu, const struct Register *reg, void *buf);
 /* The same, with PROBE_REGISTERS_WRITE access. False, and nothing changes, for read-only registers, for pc, and for a value that would change the key
  * under which the running code was translated (riscv64: another rounding mode). */
 bool register_write(struct Cpu *cpu, const struct Register *reg, const void *buf);
 /* By gdb's name; NULL if the guest has none. Any thread. */
 const struct Register *register_find(const struct Guest *guest, const char *name);
+
+/* The same for every kind of register; register_read() has the usual kind in line, one load. */
+unsigned register_read_any(struct Cpu *cpu, const struct Register *reg, void *buf);
+
+static inline unsigned register_read(struct Cpu *cpu, const struct Register *reg, void *buf)
+{
+	if (__builtin_expect(reg->size != 8 || reg->get || cpu->guest->elf_data != 1 || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__, 0))
+		return register_read_any(cpu, reg, buf);
+	__builtin_memcpy(buf, (const char *)cpu + reg->offset, 8);
+	return 8;
+}
 
 /* In a signal handler: a host fault outside translated and guarded code. Prints a short report naming plugin, callback and guest pc if a plugin's callback was running
  * (else forerun itself), writes the log out, and dies of SIG. */

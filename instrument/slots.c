@@ -26,15 +26,13 @@ static void __attribute__((constructor)) watch_forks(void)
 	pthread_atfork(take_lock, release_lock, release_lock);
 }
 
-struct Range {
-	uint32_t offset;
-	size_t size;
-};
-
-static void clear(struct Cpu *cpu, void *data)
+/* In the cpus of all indices there have been. */
+static void clear(uint32_t offset, size_t size)
 {
-	const struct Range *range = data;
-	memset(probe_slot(cpu, range->offset), 0, range->size);
+	struct Cpu *cpu;
+
+	for (unsigned index = 0; (cpu = cpu_slots_of(index)); index++)
+		memset(probe_slot(cpu, offset), 0, size);
 }
 
 /* Takes SIZE bytes from the first gap that has them; false if none has. */
@@ -73,7 +71,7 @@ uint32_t probe_slots_new(size_t size)
 	}
 	pthread_mutex_unlock(&lock);
 	if (used)
-		cpu_for_each(clear, &(struct Range){ .offset = base + start, .size = size });
+		clear(base + start, size);
 	return base + start;
 }
 

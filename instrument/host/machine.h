@@ -12,6 +12,8 @@ struct Machine {
 	int capstone_arch, capstone_mode;       /* of its code; arch -1: not known */
 	/* Whether the instruction that capstone prints with this mnemonic may raise floating-point flags or change how they or rounding work. */
 	bool (*computes)(const char *mnemonic);
+	/* Whether a relocation of this type stores the whole address of its symbol: entries of jump and data tables. */
+	bool (*stores_address)(unsigned type);
 	/* The stack pointer in a signal's context, 0 if not known. Async-signal-safe. */
 	uint64_t (*stack_pointer)(const void *ucontext);
 };

@@ -100,7 +100,9 @@ START_TEST(bad_files)
 	refuse(folder, folder, "not a file");
 	refuse(build("no-entry", NULL, NULL), "no-entry.so", "plugin_init");
 	refuse(build("unresolved", NULL, NULL), "unresolved.so", "function_that_nobody_has");
-	refuse(build("tcg", "int qemu_plugin_version = 2; int qemu_plugin_install(void) { return 0; }", NULL), "tcg.so", "qemu_plugin_install");
+	refuse(build("later", "int qemu_plugin_version = 99; int qemu_plugin_install(void) { return 0; }", NULL), "99", "0 to 7");
+	refuse(build("unsaid", "int qemu_plugin_install(void) { return 0; }", NULL), "unsaid.so", "qemu_plugin_version of 0 to 7");
+	refuse(build("halved", "int qemu_plugin_version = 2;", NULL), "halved.so", "qemu_plugin_install");
 	refuse(build("signals", "int pi_start(void) { return 0; }", NULL), "signals.so", "pi_start");
 	/* the header of another machine */
 	char *so = build("ends", NULL, NULL), *bytes;

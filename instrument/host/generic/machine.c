@@ -11,6 +11,13 @@ static uint64_t stack_pointer(const void *ucontext)
 	return 0;
 }
 
+static bool stores_address(unsigned type)
+{
+	(void)type;
+	return false;
+}
+
 const struct Machine machine = {
-	.name = "this machine", .elf_machine = EM_NONE, .capstone_arch = -1, .stack_pointer = stack_pointer,
+	.name = "this machine", .elf_machine = EM_NONE, .capstone_arch = -1, .stores_address = stores_address,
+	.stack_pointer = stack_pointer,
 };

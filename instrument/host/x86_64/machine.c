@@ -47,6 +47,11 @@ static bool computes(const char *name)
 	return false;
 }
 
+static bool stores_address(unsigned type)
+{
+	return type == R_X86_64_JUMP_SLOT || type == R_X86_64_GLOB_DAT || type == R_X86_64_64;
+}
+
 static uint64_t stack_pointer(const void *ucontext)
 {
 	const ucontext_t *uc = ucontext;
@@ -56,5 +61,5 @@ static uint64_t stack_pointer(const void *ucontext)
 
 const struct Machine machine = {
 	.name = "x86_64", .elf_machine = EM_X86_64, .capstone_arch = CS_ARCH_X86, .capstone_mode = CS_MODE_64,
-	.computes = computes, .stack_pointer = stack_pointer,
+	.computes = computes, .stores_address = stores_address, .stack_pointer = stack_pointer,
 };
