@@ -25,9 +25,11 @@ static struct {
 	pthread_mutex_t gate;           /* of the three below */
 	pthread_cond_t left, opened;    /* a cpu left translated code; the exclusive section ended */
 	_Atomic bool closed;            /* an exclusive section runs or waits for the cpus to leave */
+	pthread_mutex_t pending_lock;   /* held by who runs what is pending; before the gate */
 	_Atomic(struct Pending *) pending;
+	atomic_uint npending;           /* asked for and not yet done: those being run are no longer in the list */
 } cpus = {
-	.list_lock = PTHREAD_MUTEX_INITIALIZER, .gate = PTHREAD_MUTEX_INITIALIZER,
+	.list_lock = PTHREAD_MUTEX_INITIALIZER, .gate = PTHREAD_MUTEX_INITIALIZER, .pending_lock = PTHREAD_MUTEX_INITIALIZER,
 	.left = PTHREAD_COND_INITIALIZER, .opened = PTHREAD_COND_INITIALIZER,
 };
 
@@ -74,12 +76,11 @@ static unsigned free_index(void)
 
 struct Cpu *cpu_new(const struct Guest *guest, const struct Environment *env, struct Task *task)
 {
+	size_t size = cpu_slots_offset(guest) + (size_t)CPU_SLOTS_SIZE;
+	struct Cpu *cpu = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	struct JumpCache *jumps = aligned_alloc(64, sizeof *jumps);
 
-	pthread_mutex_lock(&cpus.list_lock);
-	unsigned index = free_index();
-	struct Cpu *cpu = cpu_memory_take(guest, index);
-	if (!cpu || !jumps) {
+	if (cpu == MAP_FAILED || !jumps) {
 		fputs("forerun: out of memory for another cpu\n", stderr);
 		abort();
 	}
@@ -89,9 +90,11 @@ struct Cpu *cpu_new(const struct Guest *guest, const struct Environment *env, st
 	cpu->guest = guest;
 	cpu->env = env;
 	cpu->task = task;
+	mprotect(poll_page(cpu), PAGE, PROT_READ);
 	guest->reset(cpu);
 	host->fp_update(cpu, false);
-	cpu->index = index;
+	pthread_mutex_lock(&cpus.list_lock);
+	cpu->index = free_index();
 	cpu->next = cpus.first;
 	cpus.first = cpu;
 	pthread_mutex_unlock(&cpus.list_lock);
@@ -100,16 +103,18 @@ struct Cpu *cpu_new(const struct Guest *guest, const struct Environment *env, st
 
 void cpu_free(struct Cpu *cpu)
 {
-	if (current == cpu)
-		current = NULL;
+	/* a process that shared our memory may have been killed in translated code, and somebody waits for it to leave */
+	cpus_leave(cpu);
 	pthread_mutex_lock(&cpus.list_lock);
-	free(cpu->jumps);
-	cpu->jumps = NULL;
 	struct Cpu **link = &cpus.first;
 	while (*link != cpu)
 		link = &(*link)->next;
-	*link = cpu->next;              /* from here on, the next cpu with the index may have the memory */
+	*link = cpu->next;
 	pthread_mutex_unlock(&cpus.list_lock);
+	if (current == cpu)
+		current = NULL;
+	free(cpu->jumps);
+	munmap(cpu, cpu_slots_offset(cpu->guest) + (size_t)CPU_SLOTS_SIZE);
 }
 
 struct Cpu *cpu_current(void)
@@ -140,8 +145,8 @@ void cpu_interrupt(struct Cpu *cpu)
 
 void cpus_clear_interrupt(struct Cpu *cpu)
 {
-	/* A cpu_interrupt() between the two leaves the page open and the word set, or the page closed and the word clear. The first is
-	 * found by the caller's next look at the word; the second costs one needless leave. */
+	/* A cpu_interrupt() round this leaves the page open and the word set, or the page closed and the word clear. The first is found by the next
+	 * look at the word; the second makes translated code leave with CAUSE_INTERRUPT, upon which the caller comes here again. */
 	atomic_store(&cpu->interrupt, 0);
 	mprotect(poll_page(cpu), PAGE, PROT_READ);
 }
@@ -188,7 +193,8 @@ static void ask_to_leave(struct Cpu *cpu, void *data)
 	}
 }
 
-void cpu_exclusive(void (*fn)(void *data), void *data)
+/* Returns holding the gate, when no other cpu is in translated code and none enters it. Until open_gate(). */
+static void close_gate(void)
 {
 	pthread_mutex_lock(&cpus.gate);
 	while (atomic_load(&cpus.closed))
@@ -201,31 +207,55 @@ void cpu_exclusive(void (*fn)(void *data), void *data)
 			break;
 		pthread_cond_wait(&cpus.left, &cpus.gate);
 	}
-	fn(data);
+}
+
+static void open_gate(void)
+{
 	atomic_store(&cpus.closed, false);
 	pthread_cond_broadcast(&cpus.opened);
 	pthread_mutex_unlock(&cpus.gate);
 }
 
+void cpu_exclusive(void (*fn)(void *data), void *data)
+{
+	close_gate();
+	fn(data);
+	open_gate();
+}
+
+static void interrupt_first(struct Cpu *cpu, void *data)
+{
+	bool *done = data;
+
+	if (!*done)
+		cpu_interrupt(cpu);
+	*done = true;
+}
+
 void cpu_exclusive_later(void (*fn)(void *data), void *data)
 {
 	struct Pending *pending = malloc(sizeof *pending);
+	bool done = false;
 
 	if (!pending)
 		abort();
 	*pending = (struct Pending){ .fn = fn, .data = data, .next = atomic_load(&cpus.pending) };
+	atomic_fetch_add(&cpus.npending, 1);
 	while (!atomic_compare_exchange_weak(&cpus.pending, &pending->next, pending))
 		;
 	if (current)
 		cpu_interrupt(current);
+	else
+		cpu_for_each(interrupt_first, &done);   /* a thread that is no guest's: somebody has to do it */
 }
 
 void cpus_run_pending(void)
 {
-	struct Pending *list = atomic_load_explicit(&cpus.pending, memory_order_relaxed) ?
-			       atomic_exchange(&cpus.pending, NULL) : NULL;
-	struct Pending *in_order = NULL;
-
+	if (!atomic_load(&cpus.npending))
+		return;
+	/* What another thread has taken out of the list is done when the lock is ours: nobody passes here before what he asked for. */
+	pthread_mutex_lock(&cpus.pending_lock);
+	struct Pending *list = atomic_exchange(&cpus.pending, NULL), *in_order = NULL;
 	while (list) {
 		struct Pending *next = list->next;
 		list->next = in_order;
@@ -235,16 +265,18 @@ void cpus_run_pending(void)
 	while (in_order) {
 		struct Pending *next = in_order->next;
 		cpu_exclusive(in_order->fn, in_order->data);
+		atomic_fetch_sub(&cpus.npending, 1);
 		free(in_order);
 		in_order = next;
 	}
+	pthread_mutex_unlock(&cpus.pending_lock);
 }
 
+/* No cpu is in translated code over the fork, so that the child finds no plugin's lock held by a thread that it does not have. */
 void cpus_fork_prepare(void)
 {
-	pthread_mutex_lock(&cpus.gate);
-	while (atomic_load(&cpus.closed))
-		pthread_cond_wait(&cpus.opened, &cpus.gate);
+	pthread_mutex_lock(&cpus.pending_lock);
+	close_gate();
 }
 
 void cpus_fork_prepare_list(void)
@@ -263,5 +295,6 @@ void cpus_fork_done(bool child)
 		pthread_cond_init(&cpus.opened, NULL);
 	}
 	pthread_mutex_unlock(&cpus.list_lock);
-	pthread_mutex_unlock(&cpus.gate);
+	open_gate();
+	pthread_mutex_unlock(&cpus.pending_lock);
 }

@@ -19,12 +19,10 @@ void cpus_run_pending(void);
 /* Whether ADDR is in the cpu's poll page. Async-signal-safe. */
 bool cpus_in_poll_page(const struct Cpu *cpu, const void *addr);
 
-/* Locks held over fork(), in the order gate, translation lock (cache.c takes it between the two), list. */
+/* Over fork() all other cpus are outside translated code, and these locks held, in this order: pending, gate, translation lock (cache.c takes it
+ * between the two), list. */
 void cpus_fork_prepare(void);
 void cpus_fork_prepare_list(void);
 void cpus_fork_done(bool child);
-
-/* cpu_memory.c: memory for a cpu with that index: its state all 0, its slots as a cpu before it left them. NULL: there is none. Under the list lock. */
-struct Cpu *cpu_memory_take(const struct Guest *guest, unsigned index);
 
 #endif

@@ -18,10 +18,11 @@ void decode_fetch(struct Code *code, uint64_t pc, unsigned max_insns)
 	code->length = translator.env->fetch(pc, code->bytes, want);
 	if (!code->length)
 		return;
-	/* From here on the environment tells of changes, so what is fetched now stays true until it does. */
+	/* From here on the environment tells of changes, so what is fetched now stays true until it does. What has been mapped behind it meanwhile has not been
+	 * announced. */
 	for (uint64_t page = pc & -(uint64_t)GUEST_PAGE; page < pc + code->length; page += GUEST_PAGE)
 		translator.env->code_made(page);
-	code->length = translator.env->fetch(pc, code->bytes, want);
+	code->length = translator.env->fetch(pc, code->bytes, code->length);
 }
 
 /* The address that the instruction whose IR begins at INS may branch back to, or 0. */

@@ -90,7 +90,8 @@ static bool raise_exception(struct Cpu *cpu)
 static bool attend(struct Cpu *cpu)
 {
 	cpus_run_pending();
-	if (!atomic_load(&cpu->interrupt))
+	/* a closed page with the word clear is what a late cpu_interrupt() leaves */
+	if (!atomic_load(&cpu->interrupt) && cpu->cause != CAUSE_INTERRUPT)
 		return true;
 	cpus_clear_interrupt(cpu);
 	cpus_run_pending();

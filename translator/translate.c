@@ -222,10 +222,11 @@ bool translate_fault_address(const struct Cpu *cpu, uint64_t *addr)
 	return found;
 }
 
+/* Empties the cache, unless another cpu that found it full has done so. DATA: the generation that was full. */
 static void flush_all(void *data)
 {
-	(void)data;
-	cache_flush_all();
+	if (cache_generation() == *(const uint64_t *)data)
+		cache_flush_all();
 }
 
 struct Block *translate(struct Cpu *cpu, uint64_t pc, uint32_t key)
@@ -233,6 +234,7 @@ struct Block *translate(struct Cpu *cpu, uint64_t pc, uint32_t key)
 	for (;;) {
 		enum EmitResult result = EMIT_OK;
 		cache_lock();
+		uint64_t generation = cache_generation();
 		struct Block *block = cache_find(pc, key);
 		if (!block) {
 			g_assert(!busy);
@@ -247,6 +249,6 @@ struct Block *translate(struct Cpu *cpu, uint64_t pc, uint32_t key)
 			return block;
 		}
 		/* full: a unit never fills an empty cache, so this ends */
-		cpu_exclusive(flush_all, NULL);
+		cpu_exclusive(flush_all, &generation);
 	}
 }
