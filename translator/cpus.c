@@ -76,11 +76,12 @@ static unsigned free_index(void)
 
 struct Cpu *cpu_new(const struct Guest *guest, const struct Environment *env, struct Task *task)
 {
-	size_t size = cpu_slots_offset(guest) + (size_t)CPU_SLOTS_SIZE;
-	struct Cpu *cpu = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	struct JumpCache *jumps = aligned_alloc(64, sizeof *jumps);
 
-	if (cpu == MAP_FAILED || !jumps) {
+	pthread_mutex_lock(&cpus.list_lock);
+	unsigned index = free_index();
+	struct Cpu *cpu = cpu_memory_take(guest, index);
+	if (!cpu || !jumps) {
 		fputs("forerun: out of memory for another cpu\n", stderr);
 		abort();
 	}
@@ -90,11 +91,9 @@ struct Cpu *cpu_new(const struct Guest *guest, const struct Environment *env, st
 	cpu->guest = guest;
 	cpu->env = env;
 	cpu->task = task;
-	mprotect(poll_page(cpu), PAGE, PROT_READ);
 	guest->reset(cpu);
 	host->fp_update(cpu, false);
-	pthread_mutex_lock(&cpus.list_lock);
-	cpu->index = free_index();
+	cpu->index = index;
 	cpu->next = cpus.first;
 	cpus.first = cpu;
 	pthread_mutex_unlock(&cpus.list_lock);
@@ -105,16 +104,16 @@ void cpu_free(struct Cpu *cpu)
 {
 	/* a process that shared our memory may have been killed in translated code, and somebody waits for it to leave */
 	cpus_leave(cpu);
+	if (current == cpu)
+		current = NULL;
 	pthread_mutex_lock(&cpus.list_lock);
+	free(cpu->jumps);
+	cpu->jumps = NULL;
 	struct Cpu **link = &cpus.first;
 	while (*link != cpu)
 		link = &(*link)->next;
-	*link = cpu->next;
+	*link = cpu->next;              /* from here on, the next cpu with the index may have the memory */
 	pthread_mutex_unlock(&cpus.list_lock);
-	if (current == cpu)
-		current = NULL;
-	free(cpu->jumps);
-	munmap(cpu, cpu_slots_offset(cpu->guest) + (size_t)CPU_SLOTS_SIZE);
 }
 
 struct Cpu *cpu_current(void)

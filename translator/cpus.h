@@ -25,4 +25,7 @@ void cpus_fork_prepare(void);
 void cpus_fork_prepare_list(void);
 void cpus_fork_done(bool child);
 
+/* cpu_memory.c: memory for a cpu with that index: its state all 0, its slots as a cpu before it left them. NULL: there is none. Under the list lock. */
+struct Cpu *cpu_memory_take(const struct Guest *guest, unsigned index);
+
 #endif
