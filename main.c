@@ -104,6 +104,13 @@ static bool set_accel(const char *value, char **error)
 	return true;
 }
 
+static bool set_perfmap(const char *value, char **error)
+{
+	(void)value, (void)error;
+	settings.translator.perfmap = true;
+	return true;
+}
+
 static bool set_items(const char *value, char **error)
 {
 	unsigned items;
@@ -253,6 +260,7 @@ static const struct Option options[] = {
 	{ "strace", NULL, "FORERUN_STRACE", set_strace, FORWARD, "log system calls as strace does (the same as -d strace)" },
 	{ "cpu", "MODEL", "FORERUN_CPU", set_cpu, FORWARD, "processor model and its extensions; 'help' lists them" },
 	{ "accel", "NAME[,OPTION=VALUE]...", "FORERUN_ACCEL", set_accel, FORWARD, "how guest code is run; 'help' lists the ways" },
+	{ "perfmap", NULL, "FORERUN_PERFMAP", set_perfmap, FORWARD, "write /tmp/perf-PID.map, by which perf names translated code" },
 	{ "one-insn-per-tb", NULL, "FORERUN_ONE_INSN_PER_TB", set_one_insn, FORWARD, "translate one instruction per block" },
 	{ "singlestep", NULL, "FORERUN_SINGLESTEP", set_one_insn, FORWARD, NULL },
 };

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "translator/fault.h"
+#include "translator/perfmap.h"
 #include "translator/translate.h"
 
 const struct Host *host;
@@ -125,6 +126,8 @@ bool translator_init(const struct TranslatorOptions *options, const struct Guest
 		return false;
 	}
 	cache_commit_common(&buf);
+	if (options->perfmap && host->is_jit)
+		perfmap_open();
 	fault_init();
 	return true;
 }

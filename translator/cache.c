@@ -17,6 +17,7 @@
 #include "instrument/log.h"
 #include "instrument/probe.h"
 #include "translator/cpus.h"
+#include "translator/perfmap.h"
 
 enum {
 	HASH_BITS = 15, HASH_SIZE = 1 << HASH_BITS,
@@ -250,6 +251,8 @@ void cache_commit(struct CodeBuffer *buf, struct Block *block)
 	block->next_hash = atomic_load_explicit(bucket, memory_order_relaxed);
 	block->valid = true;
 	atomic_store_explicit(bucket, block, memory_order_release);
+	if (perfmap_active())
+		perfmap_add(block);
 	cache.statistics.blocks++;
 	cache.statistics.guest_bytes += block->guest_size;
 	cache.statistics.guest_insns += block->ninsns;
@@ -508,6 +511,11 @@ void translator_fork_done(bool child)
 			close(cache.fork_fd);
 	}
 	cpus_fork_done(child);
+	if (child && perfmap_active()) {
+		perfmap_open();
+		for (unsigned i = 0; i < cache.norder && perfmap_active(); i++)
+			perfmap_add(cache.order[i]);
+	}
 	cache_unlock();
 	/* a recursive lock knows its owner, which in the child has another number, and refuses */
 	if (child)
