@@ -23,7 +23,7 @@ static uint64_t load_value(const struct Guest *guest, unsigned size, const void 
 	return guest->elf_data == 2 ? GUINT64_FROM_BE(value) >> 8 * (VALUE_BYTES - size) : GUINT64_FROM_LE(value);
 }
 
-unsigned register_read(struct Cpu *cpu, const struct Register *reg, void *buf)
+unsigned register_read_any(struct Cpu *cpu, const struct Register *reg, void *buf)
 {
 	if (reg->get) {
 		cpu->fflags |= cpu_fflags(cpu);
