@@ -33,7 +33,7 @@ static struct {
 	uint8_t *code, *code_end, *code_next;   /* writable alias */
 	ptrdiff_t exec_delta;
 	bool executable;
-	int fork_fd;                    /* between fork_prepare and fork_done: a copy of the code for the child */
+	uint8_t *fork_copy;             /* between fork_prepare and fork_done: the code for the child, or NULL */
 	uint8_t *meta, *meta_end, *meta_next;
 	uint8_t *code_first;            /* first byte behind the host's common code */
 	_Atomic(struct Block *) *hash;
@@ -52,15 +52,21 @@ static unsigned hash_index(uint64_t pc, uint32_t key)
 
 /* -- memory ----------------------------------------------------------------------------------------------------- */
 
-static int new_code_file(size_t size)
+/* Shared anonymous memory, which can be mapped twice, and which perf takes for what it is: code that no file describes. */
+static uint8_t *new_code_memory(size_t size)
 {
-	int fd = memfd_create("forerun-code", MFD_CLOEXEC);
+	return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+}
 
-	if (fd >= 0 && ftruncate(fd, size) != 0) {
-		close(fd);
-		return -1;
-	}
-	return fd;
+/* Maps the SIZE bytes at CODE a second time, executable: at EXEC, or where the kernel likes if it is NULL. That is near the libraries, plugins among
+ * them: their callbacks are then within reach of a direct call. */
+static uint8_t *map_executable(uint8_t *code, size_t size, uint8_t *exec)
+{
+	/* an old size of 0 doubles the mapping */
+	exec = mremap(code, 0, size, MREMAP_MAYMOVE | (exec ? MREMAP_FIXED : 0), exec);
+	if (exec != MAP_FAILED && mprotect(exec, size, PROT_READ | PROT_EXEC) != 0)
+		return MAP_FAILED;
+	return exec;
 }
 
 static bool map_code(size_t size, bool executable)
@@ -70,17 +76,12 @@ static bool map_code(size_t size, bool executable)
 		cache.code = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 		return cache.code != MAP_FAILED;
 	}
-	int fd = new_code_file(size);
-	if (fd < 0)
+	cache.code = new_code_memory(size);
+	if (cache.code == MAP_FAILED)
 		return false;
-	cache.code = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
-	/* Where the kernel puts it is near the libraries, plugins among them: their callbacks are then within reach of a direct call. */
-	uint8_t *exec = mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+	uint8_t *exec = map_executable(cache.code, size, NULL);
 	cache.exec_delta = exec - cache.code;
-	int saved = errno;
-	close(fd);
-	errno = saved;
-	return cache.code != MAP_FAILED && exec != MAP_FAILED;
+	return exec != MAP_FAILED;
 }
 
 static void init_lock(void)
@@ -428,7 +429,7 @@ static void forget_cpu(struct Cpu *cpu, void *data)
 	(void)data;
 	for (unsigned i = 0; i < JUMPS_COUNT; i++)
 		cpu->jumps->entry[i].tag = JUMP_NONE;
-	cpu->leave_site = NULL;
+	__atomic_store_n(&cpu->leave_site, NULL, __ATOMIC_RELAXED);
 }
 
 void cache_flush_all(void)
@@ -464,30 +465,21 @@ void cache_statistics(struct CacheStatistics *statistics)
 	cache_unlock();
 }
 
-/* The two aliases are shared mappings, so a forked child must get a file of its own. It is filled before the fork: afterwards
+/* The two aliases are shared mappings, so a forked child must get memory of its own. It is filled before the fork: afterwards
  * the parent would change code while the child copies it. */
-static int copy_code(void)
+static uint8_t *copy_code(void)
 {
-	int fd = new_code_file(cache.code_end - cache.code);
+	uint8_t *copy = new_code_memory(cache.code_end - cache.code);
 
-	for (const uint8_t *p = cache.code; fd >= 0 && p < cache.code_next;) {
-		ssize_t n = write(fd, p, cache.code_next - p);
-		if (n <= 0) {
-			close(fd);
-			return -1;
-		}
-		p += n;
-	}
-	return fd;
+	return copy == MAP_FAILED ? NULL : memcpy(copy, cache.code, cache.code_next - cache.code);
 }
 
-static void adopt_code(int fd)
+static void adopt_code(uint8_t *copy)
 {
 	size_t size = cache.code_end - cache.code;
 
-	if (fd < 0 ||
-	    mmap(cache.code, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd, 0) == MAP_FAILED ||
-	    mmap(cache.code + cache.exec_delta, size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
+	if (!copy || mremap(copy, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, cache.code) == MAP_FAILED ||
+	    map_executable(cache.code, size, cache.code + cache.exec_delta) == MAP_FAILED) {
 		report("no memory for the code cache of a forked process");
 		_exit(1);
 	}
@@ -499,16 +491,16 @@ void translator_fork_prepare(void)
 	cache_lock();
 	cpus_fork_prepare_list();
 	if (cache.executable)
-		cache.fork_fd = copy_code();
+		cache.fork_copy = copy_code();
 }
 
 void translator_fork_done(bool child)
 {
 	if (cache.executable) {
 		if (child)
-			adopt_code(cache.fork_fd);
-		if (cache.fork_fd >= 0)
-			close(cache.fork_fd);
+			adopt_code(cache.fork_copy);
+		else if (cache.fork_copy)
+			munmap(cache.fork_copy, cache.code_end - cache.code);
 	}
 	cpus_fork_done(child);
 	if (child && perfmap_active()) {
