@@ -69,6 +69,12 @@ static struct Block *find_block(struct Cpu *cpu)
 	return block;
 }
 
+/* The last exit is not to be chained to what runs next. Another cpu's full flush may do the same at this time. */
+static void forget_leave_site(struct Cpu *cpu)
+{
+	__atomic_store_n(&cpu->leave_site, NULL, __ATOMIC_RELAXED);
+}
+
 /* Hands the exception in CPU to the environment. False if the thread ends. */
 static bool raise_exception(struct Cpu *cpu)
 {
@@ -82,7 +88,7 @@ static bool raise_exception(struct Cpu *cpu)
 	}
 	bool go_on = cpu->env->exception(cpu);
 	cpu->cause = CAUSE_NONE;
-	cpu->leave_site = NULL;
+	forget_leave_site(cpu);
 	return go_on;
 }
 
@@ -96,7 +102,7 @@ static bool attend(struct Cpu *cpu)
 	cpus_clear_interrupt(cpu);
 	cpus_run_pending();
 	/* a signal handler may run next, which is not where the last exit leads */
-	cpu->leave_site = NULL;
+	forget_leave_site(cpu);
 	return cpu->env->interrupt(cpu);
 }
 
@@ -121,7 +127,7 @@ static void run_blocks(struct Cpu *cpu)
 			continue;
 		}
 		struct ExitSite *site = (struct ExitSite *)cpu->leave_site;
-		cpu->leave_site = NULL;
+		forget_leave_site(cpu);
 		if (site && !translator.no_chain)
 			cache_chain(site, block);
 		if (log_wants(LOG_EXEC | LOG_CPU))
@@ -153,7 +159,7 @@ void cpu_run(struct Cpu *cpu)
 			host->fp_update(cpu, false);
 			cpus_leave(cpu);
 		}
-		cpu->leave_site = NULL;
+		forget_leave_site(cpu);
 	}
 	for (;;) {
 		if (cpu->cause != CAUSE_NONE && cpu->cause != CAUSE_INTERRUPT && !raise_exception(cpu))

@@ -73,11 +73,11 @@ static void handler(int sig, siginfo_t *info, void *ucontext)
 
 void fault_init(void)
 {
-	struct sigaction action = { .sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
+	/* It is left by jumps too: nothing may be blocked in it. One sent from outside may interrupt a call that is to be restarted. */
+	struct KernelAction action = { .handler = handler, .flags = SA_ONSTACK | SA_NODEFER | SA_RESTART };
 
-	sigemptyset(&action.sa_mask);
 	for (unsigned i = 0; i < sizeof fault_signals / sizeof *fault_signals; i++)
-		sigaction(fault_signals[i], &action, NULL);
+		kernel_sigaction(fault_signals[i], &action, NULL);
 }
 
 static void free_stack(void *stack)

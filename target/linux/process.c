@@ -12,10 +12,10 @@
 
 #include "instrument/log.h"
 #include "instrument/probe.h"
-#include "target/linux/host/kernel.h"
 #include "target/linux/mm.h"
 #include "target/linux/signal.h"
 #include "target/linux/syscalls.h"
+#include "translator/fault.h"
 #include "translator/translator.h"
 
 /* The order of locks: the translator's, tasks.lock, the actions' locks, mm's, the log's. */

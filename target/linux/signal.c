@@ -19,6 +19,7 @@
 #include "instrument/probe.h"
 #include "target/linux/host/kernel.h"
 #include "target/linux/process.h"
+#include "translator/fault.h"
 #include "translator/translator.h"
 
 enum { GUEST_SIG_DFL = 0, GUEST_SIG_IGN = 1 };
@@ -285,13 +286,8 @@ void signal_init(struct Task *task)
 		if (!signal_synchronous(sig) && action.handler == (void *)SIG_IGN)
 			task->actions->of[sig].handler = GUEST_SIG_IGN;
 	}
-	for (unsigned i = 0; i < NSYNCHRONOUS; i++) {
-		/* One sent from outside may interrupt a call that is to be restarted. A handler that is left by a jump must not leave signals blocked, as
-		 * those that sanitizers put round ours do. */
+	for (unsigned i = 0; i < NSYNCHRONOUS; i++)
 		kernel_sigaction(synchronous[i], NULL, &fault_actions[i]);
-		fault_actions[i].flags |= SA_RESTART | SA_NODEFER;
-		fault_actions[i].mask = 0;
-	}
 	install_all(task->actions);
 	fault_foreign = foreign;
 	signal_open_mask(task);

@@ -3,19 +3,7 @@
 #ifndef FORERUN_LINUX_HOST_KERNEL_H
 #define FORERUN_LINUX_HOST_KERNEL_H
 
-#include <signal.h>
 #include <stdint.h>
-
-/* A signal's action as the kernel is told of it, all 64 signals: the C library keeps two of them from its users. HANDLER is SIG_DFL, SIG_IGN or a function; flags
- * are SA_*, SA_SIGINFO is implied. */
-struct KernelAction {
-	void (*handler)(int sig, siginfo_t *info, void *ucontext);
-	unsigned long flags;
-	uint64_t mask;
-};
-
-/* Sets (if NEW) and gives back (if OLD) the action of SIG: 0 or -errno. Async-signal-safe. */
-int kernel_sigaction(int sig, const struct KernelAction *new, struct KernelAction *old);
 
 /* In a signal handler: makes host_syscall_blocking() return where UCONTEXT shows it between its check and the kernel, or sent back by the kernel to repeat the call.
  * Harmless anywhere else. */

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* System calls and signal actions by way of the C library, for hosts without a folder of their own. A signal that arrives in the few instructions between the check of
- * host_syscall_blocking() and the kernel is delivered only when the call ends by itself, and signals 32 and 33 stay the C library's. */
+/* System calls by way of the C library, for hosts without a folder of their own. A signal that arrives in the few instructions between the check of
+ * host_syscall_blocking() and the kernel is delivered only when the call ends by itself. */
 #include "target/linux/host/kernel.h"
 
 #include <errno.h>
 #include <stdarg.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "target/linux/task.h"
@@ -41,25 +40,6 @@ long host_syscall_blocking(long number, ...)
 	long result = call(number, args);
 	va_end(args);
 	return result == -EINTR && *attention ? -GUEST_ERESTARTSYS : result;
-}
-
-int kernel_sigaction(int sig, const struct KernelAction *new, struct KernelAction *old)
-{
-	struct sigaction set = { .sa_flags = 0 }, got;
-
-	if (new) {
-		set.sa_sigaction = new->handler;
-		set.sa_flags = (int)(new->flags | SA_SIGINFO) & ~SA_RESTART;
-		sigemptyset(&set.sa_mask);
-		memcpy(&set.sa_mask, &new->mask, sizeof new->mask);
-	}
-	if (sigaction(sig, new ? &set : NULL, old ? &got : NULL) != 0)
-		return -errno;
-	if (old) {
-		*old = (struct KernelAction){ .handler = got.sa_sigaction, .flags = got.sa_flags };
-		memcpy(&old->mask, &got.sa_mask, sizeof old->mask);
-	}
-	return 0;
 }
 
 void kernel_break_off(void *ucontext)

@@ -78,14 +78,4 @@ blocking_restart:
 	.cfi_endproc
 	.size	host_syscall_blocking, . - host_syscall_blocking
 
-/* Where host signal handlers return to. */
-	.globl	kernel_restorer
-	.hidden	kernel_restorer
-	.type	kernel_restorer, @function
-	nop
-kernel_restorer:
-	movl	$15, %eax
-	syscall
-	.size	kernel_restorer, . - kernel_restorer
-
 	.section .note.GNU-stack, "", @progbits
