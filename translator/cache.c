@@ -406,7 +406,11 @@ void cache_invalidate(uint64_t addr, uint64_t len)
 static void flush_event(void *data)
 {
 	(void)data;
-	if (cache.code_next - cache.code > (cache.code_end - cache.code) / 2)
+	/* nobody runs translated code, but somebody may be making some */
+	cache_lock();
+	bool half_full = cache.code_next - cache.code > (cache.code_end - cache.code) / 2;
+	cache_unlock();
+	if (half_full)
 		cache_flush_all();
 	else
 		instrument_flush();
