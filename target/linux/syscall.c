@@ -284,6 +284,7 @@ bool linux_syscall(struct Cpu *cpu)
 		strace_abandon(line);
 	else
 		strace_leave(line, shown);
-	instrument_syscall_return(cpu, number, syscall_special(shown) ? -EINTR : shown);
+	if (!task->ended)
+		instrument_syscall_return(cpu, number, syscall_special(shown) ? -EINTR : shown);
 	return !task->ended;
 }
