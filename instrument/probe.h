@@ -128,12 +128,23 @@ static inline void *probe_slot(struct Cpu *cpu, uint32_t offset) { return (char 
 
 /* Registers by the table of struct Register, for APIs, logs and gdb. BUF needs 16 bytes, in guest byte order. Return bytes, 0 if there is none. On the cpu's thread in a
  * callback with PROBE_REGISTERS access (or between blocks). */
-unsigned register_read(struct Cpu *cpu, const struct Register *reg, void *buf);
+static inline unsigned register_read(struct Cpu *cpu, const struct Register *reg, void *buf);
 /* The same, with PROBE_REGISTERS_WRITE access. False, and nothing changes, for read-only registers, for pc, and for a value that would change the key
  * under which the running code was translated (riscv64: another rounding mode). */
 bool register_write(struct Cpu *cpu, const struct Register *reg, const void *buf);
 /* By gdb's name; NULL if the guest has none. Any thread. */
 const struct Register *register_find(const struct Guest *guest, const char *name);
+
+/* The same for every kind of register; register_read() has the usual kind in line, one load. */
+unsigned register_read_any(struct Cpu *cpu, const struct Register *reg, void *buf);
+
+static inline unsigned register_read(struct Cpu *cpu, const struct Register *reg, void *buf)
+{
+	if (__builtin_expect(reg->size != 8 || reg->get || cpu->guest->elf_data != 1 || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__, 0))
+		return register_read_any(cpu, reg, buf);
+	__builtin_memcpy(buf, (const char *)cpu + reg->offset, 8);
+	return 8;
+}
 
 /* In a signal handler: a host fault outside translated and guarded code. Prints a short report naming plugin, callback and guest pc if a plugin's callback was running
  * (else forerun itself), writes the log out, and dies of SIG. */
