@@ -12,6 +12,7 @@
 #include "instrument/symbols.h"
 #include "plugins/include/plugins.h"
 #include "target/linux/linux.h"
+#include "translator/host/host.h"
 #include "translator/translate.h"
 
 typedef bool Needs(uint64_t pc, void *cpu);
@@ -78,6 +79,14 @@ static inline bool ask(const struct State *state, enum Pair pair, uint64_t pc, v
 
 /* -- translation ------------------------------------------------------------------------------------------------------------ */
 
+/* Whether a needs function is seen to do nothing but give one answer, so that there is no use in asking it again. */
+static bool answers_always(Needs *needs)
+{
+	struct FunctionFacts facts;
+
+	return host->examine && host->examine((const void *)needs, &facts) && facts.constant;
+}
+
 /* Asks for one place, and attaches what the answer asks for. */
 static void place(struct State *state, struct ProbeUnit *unit, enum Pair pair, uint64_t pc, unsigned index)
 {
@@ -98,7 +107,7 @@ static void place(struct State *state, struct ProbeUnit *unit, enum Pair pair, u
 	calling_leave(outer);
 	if (!wanted)
 		return;
-	if (!state->is_static) {
+	if (!state->is_static && !answers_always(state->needs[pair])) {
 		probe.fn = pairs[pair].run;
 		probe.args[0] = ARG_DATA;
 		probe.data = state;

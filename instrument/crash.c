@@ -110,26 +110,39 @@ static void search_stack(uint64_t pc, uint64_t sp, uint64_t end, struct Culprit 
 		consider(culprit, words[i]);
 }
 
-/* The guest instruction whose translation called what crashed; 0: none. */
-static uint64_t guest_pc(const struct Cpu *cpu)
+/* The function whose body at host PC translated code has in place of a call; NULL: none. */
+static const void *inlined_at(const void *pc)
+{
+	return host && host->inlined && cache_has_code(pc) ? host->inlined(cache_find_code(pc), pc) : NULL;
+}
+
+/* The guest instruction whose translation is at PC or called what crashed there; 0: none. */
+static uint64_t guest_pc(const void *pc, const struct Cpu *cpu)
 {
 	const void *back;
 
 	if (!cpu || !cpu->running || !cpu->host_frame || !host || !host->is_jit)
 		return cpu ? cpu->pc : 0;
 	memcpy(&back, (const char *)cpu->host_frame - sizeof back, sizeof back);
+	if (cache_has_code(pc))
+		back = pc;
 	if (!cache_has_code(back))
 		return cpu->pc;
 	const struct Block *block = cache_find_code(back);
-	uint64_t pc = block ? host->guest_pc(block, back) : 0;
-	return pc ? pc : cpu->pc;
+	uint64_t found = block ? host->guest_pc(block, back) : 0;
+	return found ? found : cpu->pc;
 }
 
 static struct Culprit find_culprit(const void *ucontext, const struct Cpu *cpu)
 {
 	struct Culprit culprit = { 0 };
 	uint64_t sp = ucontext ? machine.stack_pointer(ucontext) : 0;
+	const void *inlined = inlined_at(ucontext_pc(ucontext));
 
+	if (inlined) {
+		consider(&culprit, (uintptr_t)inlined + 1);
+		return culprit;
+	}
 	search_stack((uintptr_t)ucontext_pc(ucontext), sp, cpu && cpu->running ? (uint64_t)(uintptr_t)cpu->host_frame : 0, &culprit);
 	if (calling.owner) {
 		culprit.plugin = calling.owner;
@@ -182,7 +195,7 @@ void instrument_crash(int sig, void *fault_addr, void *ucontext, struct Cpu *cpu
 	add_hex(&t, (uintptr_t)ucontext_pc(ucontext));
 	if (cpu) {
 		add(&t, ", guest pc ");
-		add_hex(&t, guest_pc(cpu));
+		add_hex(&t, guest_pc(ucontext_pc(ucontext), cpu));
 	}
 	if (!culprit.plugin)
 		add(&t, "; " BUG_ADDRESS);

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "translator/arena.h"
+#include "translator/host/host.h"
 
 struct Attached {
 	struct Probe probe;
@@ -133,10 +134,21 @@ static void emit_call(struct Ir *ir, const struct Probe *probe, const struct Sit
 		[PROBE_NOTHING] = 0, [PROBE_REGISTERS] = IRC_READS, [PROBE_REGISTERS_WRITE] = IRC_READS | IRC_WRITES,
 	};
 	Ref args[IR_MAXARGS], slot = REF_NONE;
-	unsigned n = 0;
+	unsigned n = 0, mark = probe->mark, flags = access_flags[probe->access] | (probe->fp ? IRC_FP : 0);
+	struct FunctionFacts facts = { .reads = 0xff };
 
+	/* a function that calls nothing cannot ask for registers, and what it does not read need not be there */
+	if (host && host->examine && host->examine(probe->fn, &facts)) {
+		bool sees_cpu = false;
+		if (facts.empty)
+			return;
+		for (unsigned i = 0; i < IR_MAXARGS && probe->args[i] != ARG_END; i++)
+			sees_cpu |= probe->args[i] == ARG_CPU && facts.reads >> i & 1;
+		flags = sees_cpu ? flags & ~IRC_FP : 0;
+		mark = 0;
+	}
 	for (; n < IR_MAXARGS && probe->args[n] != ARG_END; n++)
-		args[n] = argument(ir, probe->args[n], probe, site);
+		args[n] = facts.reads >> n & 1 ? argument(ir, probe->args[n], probe, site) : ir_const(ir, 0);
 	assert(probe->args[n] == ARG_END);
 	if (probe->cond != COND_ALWAYS) {
 		slot = ir_temp(ir, IR_INT);
@@ -144,10 +156,9 @@ static void emit_call(struct Ir *ir, const struct Probe *probe, const struct Sit
 		get->d = slot;
 		get->imm = probe->slot;
 	}
-	if (probe->mark)
-		ir_put(ir, MEM_8, offsetof(struct Cpu, in_probe), ir_const(ir, probe->mark));
-	struct IrCall *call = ir_call(ir, REF_NONE, probe->fn, probe->name,
-				      IRC_PROBE | access_flags[probe->access] | (probe->fp ? IRC_FP : 0), n, args);
+	if (mark)
+		ir_put(ir, MEM_8, offsetof(struct Cpu, in_probe), ir_const(ir, mark));
+	struct IrCall *call = ir_call(ir, REF_NONE, probe->fn, probe->name, IRC_PROBE | flags, n, args);
 	call->owner = probe->owner;
 	if (probe->cond != COND_ALWAYS) {
 		Ref imm = ir_const(ir, probe->imm);
@@ -156,7 +167,7 @@ static void emit_call(struct Ir *ir, const struct Probe *probe, const struct Sit
 		ins->a[0] = slot;
 		ins->a[1] = imm;
 	}
-	if (probe->mark)
+	if (mark)
 		ir_put(ir, MEM_8, offsetof(struct Cpu, in_probe), ir_const(ir, 0));
 }
 

@@ -36,6 +36,8 @@ static bool translated_fault(struct Cpu *cpu, int sig, siginfo_t *info, void *uc
 		return false;
 	if (cpus_in_poll_page(cpu, info->si_addr))
 		return host->recover(cpu, block, ucontext, CAUSE_INTERRUPT);
+	if (host->inlined && host->inlined(block, pc))
+		return false;
 	uint64_t addr = (uintptr_t)info->si_addr;
 	if (sig == SIGSEGV && info->si_code == SEGV_ACCERR && cpu->env->code_written(cpu, addr))
 		return true;

@@ -12,6 +12,7 @@
 
 #include "translator/host/host.h"
 #include "translator/host/x86_64/backend.h"
+#include "translator/host/x86_64/leaf.h"
 #include "translator/translate.h"
 
 enum { NINT = 20, NFLOAT = 12, NWIDE = 4, MEMORY = 4096 + 64, ROOM = 4 << 20, SLOTS = 4 };
@@ -82,7 +83,10 @@ static void setup(void)
 	int fd = memfd_create("code", 0);
 	ck_assert(ftruncate(fd, ROOM) == 0);
 	writable = mmap(NULL, ROOM, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	exec_delta = (uint8_t *)mmap(NULL, ROOM, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0) - writable;
+	/* within reach of this program's functions and data */
+	static unsigned times;
+	void *near = (void *)(((uintptr_t)&cpu + (256 << 20) + 2 * ROOM * times++) & -(uintptr_t)4096);
+	exec_delta = (uint8_t *)mmap(near, ROOM, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0) - writable;
 	close(fd);
 	meta = g_malloc(ROOM);
 	interp_buf.start = g_malloc(ROOM);
@@ -518,8 +522,56 @@ static void gen_float(void)
 	done_float(type, d);
 }
 
+/* Functions whose bodies are emitted in place of calls, and what they work on. */
+uint64_t leaf_cells[8];
+__asm__(
+	".pushsection .text\n"
+	"leaf_count: endbr64; addq $1, leaf_cells(%rip); ret\n"
+	"leaf_count_far: lea leaf_cells(%rip), %rax; addq $1000, (%rax); ret\n"
+	"leaf_count_down: decq leaf_cells+8(%rip); subl $3, leaf_cells+16(%rip); ret\n"
+	"leaf_nothing: xor %eax, %eax; nopw 0(%rax,%rax); mov %rdi, %rdx; ret\n"
+	"leaf_sum: movslq %esi, %rsi; add %rdi, %rsi; add %rsi, leaf_cells+24(%rip); ret\n"
+	"leaf_mix: xor %eax, %eax; cmp %rsi, %rdi; setb %al; imul $77, %rdx, %rcx; lea (%rcx,%rax,4), %r9; xor %r8d, %r8d; mov %dil, %r8b\n"
+	"	xor %r8, %r9; and $7, %edi; lea leaf_cells(%rip), %r11; xor %r9, 32(%r11); ret\n"
+	"leaf_index: and $7, %edi; lea leaf_cells(%rip), %rax; add %rcx, (%rax,%rdi,8); movb %sil, 40(%rax); movw $9, 50(%rax); ret\n"
+	"leaf_widths: movzbl %dl, %eax; movsbq %cl, %rcx; add %eax, %ecx; shl $3, %rcx; lock; xadd %rcx, leaf_cells+48(%rip)\n"
+	"	not %rcx; mov %rcx, leaf_cells+56(%rip); ret\n"
+	"leaf_select: mov $5, %eax; test %rdi, %rdi; cmovs %rsi, %rax; neg %rax; sbb %rdx, %rdx; adc %rax, leaf_cells+56(%rip); ret\n"
+	"leaf_true: endbr64; mov $1, %eax; ret\n"
+	"leaf_false: xor %eax, %eax; ret\n"
+	"leaf_asks: mov leaf_cells(%rip), %al; ret\n"
+	"leaf_wild: mov (%rdi), %rax; ret\n"
+	"not_stack: push %rax; pop %rax; ret\n"
+	"not_kept: mov %rdi, %rbx; ret\n"
+	"not_straight: test %edi, %edi; je 1f; incl leaf_cells(%rip); 1: ret\n"
+	"not_vector: pxor %xmm0, %xmm0; ret\n"
+	"not_high: mov %ah, %al; ret\n"
+	"not_leaf: jmp leaf_true\n"
+	".popsection");
+#define LEAF(name) extern const uint8_t name[]
+LEAF(leaf_count); LEAF(leaf_count_far); LEAF(leaf_count_down); LEAF(leaf_nothing); LEAF(leaf_sum); LEAF(leaf_mix); LEAF(leaf_index);
+LEAF(leaf_widths); LEAF(leaf_select); LEAF(leaf_true); LEAF(leaf_false); LEAF(leaf_asks); LEAF(leaf_wild); LEAF(not_stack); LEAF(not_kept);
+LEAF(not_straight); LEAF(not_vector); LEAF(not_high); LEAF(not_leaf);
+#undef LEAF
+
+static void gen_leaf(void)
+{
+	static const uint8_t *const leaves[] = {
+		leaf_count, leaf_count, leaf_count_far, leaf_count_down, leaf_nothing, leaf_sum, leaf_mix, leaf_index, leaf_widths, leaf_select,
+	};
+	Ref args[4];
+
+	for (unsigned i = 0; i < 4; i++)
+		args[i] = int_operand();
+	ir_call(ir, REF_NONE, (void *)(uintptr_t)leaves[below(G_N_ELEMENTS(leaves))], "leaf", IRC_PROBE, 4, args);
+}
+
 static void gen_call(void)
 {
+	if (one_in(2)) {
+		gen_leaf();
+		return;
+	}
 	Ref args[6], d = one_in(3) ? REF_NONE : int_result();
 	for (unsigned i = 0; i < 6; i++)
 		args[i] = int_operand();
@@ -712,10 +764,14 @@ static void compare_hosts(unsigned features, unsigned count)
 			host_x86_64.fp_update(&cpu->cpu, false);
 			cpu->cpu.fflags = 0;
 			cpu->cpu.pc = ir->pc;
+			uint64_t want_cells[8];
+			memset(leaf_cells, 0, sizeof leaf_cells);
 			memcpy(&before, cpu, sizeof before);
 			memcpy(before_memory, memory, MEMORY);
 			run(&host_interp, reference);
 			memcpy(&want, cpu, sizeof want);
+			memcpy(want_cells, leaf_cells, sizeof leaf_cells);
+			memset(leaf_cells, 0, sizeof leaf_cells);
 			memcpy(want_memory, memory, MEMORY);
 
 			memcpy(cpu, &before, sizeof before);
@@ -736,6 +792,8 @@ static void compare_hosts(unsigned features, unsigned count)
 				what = "state";
 			if (memcmp(cpu->slot, want.slot, sizeof want.slot))
 				what = "slots";
+			if (memcmp(leaf_cells, want_cells, sizeof leaf_cells))
+				what = "what leaves wrote";
 			if (cpu->seen != want.seen)
 				what = "what calls saw";
 			if (cpu->cpu.fflags != want.cpu.fflags)
@@ -857,6 +915,121 @@ START_TEST(polling)
 }
 END_TEST
 
+/* -- leaves ---------------------------------------------------------------------------------------------------------------------------- */
+
+START_TEST(leaves)
+{
+	enum { A = 1 << RDI, B = 1 << RSI, D = 1 << RDX, E = 1 << RCX };
+	static const struct {
+		const uint8_t *fn;
+		bool good, adds;
+		unsigned n, reads;
+		int64_t constant;       /* -1: none */
+	} rows[] = {
+		{ leaf_count, true, true, 1, 0, -1 },
+		{ leaf_count_far, true, true, 1, 0, -1 },
+		{ leaf_count_down, true, true, 2, 0, -1 },
+		{ leaf_nothing, true, true, 0, 0, 0 },
+		{ leaf_sum, true, false, 3, A | B, -1 },
+		{ leaf_mix, true, false, 9, A | B | D, -1 },
+		{ leaf_select, true, false, 6, A | B | D, -1 },
+		{ leaf_true, true, true, 0, 0, 1 },
+		{ leaf_false, true, true, 0, 0, 0 },
+		{ leaf_asks, true, false, 1, 1 << RAX, -1 },
+		{ leaf_wild, true, false, 1, A, -1 },
+		{ not_stack, .constant = -1 }, { not_kept, .constant = -1 }, { not_straight, .constant = -1 }, { not_vector, .constant = -1 },
+		{ not_high, .constant = -1 }, { not_leaf, .constant = -1 },
+	};
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+		const struct Leaf *leaf = x86_leaf(rows[i].fn);
+		ck_assert_msg(leaf->good == rows[i].good, "row %u", i);
+		if (!leaf->good)
+			continue;
+		ck_assert_msg(leaf->n == rows[i].n && leaf->reads == rows[i].reads && leaf->adds == rows[i].adds,
+			      "row %u: %u instructions, reads %x, adds %d", i, leaf->n, leaf->reads, leaf->adds);
+		ck_assert_msg(leaf->constant == (rows[i].constant >= 0), "row %u", i);
+		if (leaf->constant)
+			ck_assert_uint_eq(leaf->value, rows[i].constant);
+	}
+}
+END_TEST
+
+/* The same address, another function. */
+START_TEST(leaf_replaced)
+{
+	uint8_t *code = writable;
+	static const uint8_t gives[] = { 0xb8, 7, 0, 0, 0, 0xc3 };
+	struct FunctionFacts facts;
+
+	for (unsigned value = 7; value < 9; value++) {
+		memcpy(code, gives, sizeof gives);
+		code[1] = value;
+		ck_assert(host_x86_64.examine(code + exec_delta, &facts) && facts.constant && facts.empty && !facts.reads);
+		ck_assert_uint_eq(facts.value, value);
+	}
+	code[0] = 0xe8;
+	ck_assert(!host_x86_64.examine(code + exec_delta, &facts));
+}
+END_TEST
+
+/* Additions are merged, and made up for where they are interrupted. */
+START_TEST(merged_additions)
+{
+	void *page = (char *)cpu + cpu_poll_offset(&guest);
+
+	start_host(HAS_ALL);
+	begin(0x1000);
+	for (unsigned i = 0; i < 10; i++) {
+		struct Ins *ins = ir_append(ir, IR_SLOTADD, IR_I64);
+		ins->a[0] = c(3);
+		ins->imm = offsetof(struct TestCpu, slot);
+		ir_call(ir, REF_NONE, (void *)(uintptr_t)leaf_count, "leaf", IRC_PROBE, 0, NULL);
+	}
+	ir_poll(ir);
+	ir_call(ir, REF_NONE, (void *)(uintptr_t)leaf_count, "leaf", IRC_PROBE, 0, NULL);
+	ir_exit(ir, 0x2000, EXIT_JUMP, 0);
+	struct Block *block = emit_with(&host_x86_64, NULL);
+	ck_assert_uint_lt(block->code_size, 64);
+	memset(leaf_cells, 0, sizeof leaf_cells);
+	cpu->slot[0] = 0;
+	run(&host_x86_64, block);
+	ck_assert_uint_eq(leaf_cells[0], 11);
+	ck_assert_uint_eq(cpu->slot[0], 30);
+	ck_assert_int_eq(mprotect(page, 4096, PROT_NONE), 0);
+	run(&host_x86_64, block);
+	ck_assert_int_eq(mprotect(page, 4096, PROT_READ | PROT_WRITE), 0);
+	ck_assert_uint_eq(cpu->cpu.cause, CAUSE_INTERRUPT);
+	ck_assert_uint_eq(leaf_cells[0], 21);
+	ck_assert_uint_eq(cpu->slot[0], 60);
+}
+END_TEST
+
+/* What host address belongs to which function. */
+START_TEST(inlined_bodies)
+{
+	start_host(HAS_ALL);
+	begin(0x1000);
+	ir_load(ir, IR_I64, MEM_64, 3, 4, 0);
+	ir_mark(ir, 0x1004, "\1\0\0", 4);
+	ir_call(ir, REF_NONE, (void *)(uintptr_t)leaf_wild, "leaf", IRC_PROBE, 1, (Ref[]){ 4 });
+	ir_mark(ir, 0x1008, "\1\0\0", 4);
+	ir_load(ir, IR_I64, MEM_64, 3, 4, 0);
+	ir_exit(ir, 0x2000, EXIT_JUMP, 0);
+	struct Block *block = emit_with(&host_x86_64, NULL);
+	unsigned hits = 0, pcs = 0;
+	for (unsigned i = 0; i < block->code_size; i++) {
+		const void *fn = host_x86_64.inlined(block, block->code + i);
+		ck_assert(!fn || fn == leaf_wild);
+		hits += fn != NULL;
+		pcs += fn && host_x86_64.guest_pc(block, block->code + i) == 0x1004;
+	}
+	ck_assert_uint_ge(hits, 3);
+	ck_assert_uint_eq(pcs, hits);
+	ck_assert_ptr_null(host_x86_64.inlined(block, block->code));
+}
+END_TEST
+
 START_TEST(rooms)
 {
 	start_host(HAS_ALL);
@@ -905,6 +1078,10 @@ int main(void)
 	tcase_add_test(tests, chained_exits);
 	tcase_add_test(tests, indirect_exits);
 	tcase_add_test(tests, polling);
+	tcase_add_test(tests, leaves);
+	tcase_add_test(tests, leaf_replaced);
+	tcase_add_test(tests, merged_additions);
+	tcase_add_test(tests, inlined_bodies);
 	tcase_add_test(tests, rooms);
 	tcase_add_test(tests, listings);
 	suite_add_tcase(suite, tests);

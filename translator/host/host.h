@@ -55,6 +55,15 @@ struct Block {
 	struct Block *next_page[2];     /* cache.c: lists by guest page of first and last byte */
 };
 
+/* What the machine code of a function shows. */
+struct FunctionFacts {
+	bool leaf;                      /* a few instructions on integers and memory: it calls nothing, and leaves floating-point state alone */
+	bool empty;                     /* it has no effect */
+	bool constant;                  /* it has no effect, and returns VALUE */
+	uint8_t reads;                  /* which of its first six arguments it looks at, bit by position */
+	uint64_t value;
+};
+
 struct Host {
 	const char *name;               /* "x86_64", "interp": -accel and -d */
 	bool is_jit;                    /* code is machine code in the cache */
@@ -82,6 +91,13 @@ struct Host {
 	/* The guest pc of the instruction that host address PC belongs to, e.g. the return address of a probe's call; 0 if unknown.
 	 * Async-signal-safe. */
 	uint64_t (*guest_pc)(const struct Block *block, const void *pc);
+
+	/* The function whose body, emitted in place of a call, host address PC belongs to; NULL: none. A fault there is that function's own.
+	 * Async-signal-safe. NULL: the host emits none. */
+	const void *(*inlined)(const struct Block *block, const void *pc);
+
+	/* Reads the code of the function FN; false if it shows nothing. Under the translation lock. NULL: the host reads none. */
+	bool (*examine)(const void *fn, struct FunctionFacts *facts);
 
 	/* The floating-point exception flags (FPX_*) in Cpu.host_fp of a cpu outside translated code, or, if INSIDE, in the host's register now. */
 	uint8_t (*fp_flags)(struct Cpu *cpu, bool inside);

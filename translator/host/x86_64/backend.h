@@ -89,6 +89,15 @@ enum { NOBODY = 0xffff };
 /* Bits of Gen.last, by instruction: the operand's variable is not used again (temporaries: is dead); for the result: not read again in the unit. */
 enum { LAST_ARG = 4 /* first of a CALL's arguments */, LAST_RESULT = 15 };
 
+/* An addition to a memory cell that has been put off: nothing can look at the cell yet. At fault points recover() makes up for it. */
+struct Addition {
+	uint64_t cell;          /* host address, or offset in struct Cpu */
+	bool in_cpu;
+	bool wide;              /* 8 bytes, else 4 */
+	int32_t amount;
+};
+enum { MAX_ADDITIONS = 4 };
+
 struct Gen {
 	struct Ir *ir;
 	struct Asm hot, cold, *as;      /* as: where emitters write now */
@@ -109,6 +118,8 @@ struct Gen {
 	unsigned nsites;
 	uint16_t pinned[48];            /* all variables with a home */
 	unsigned npinned;
+	struct Addition additions[MAX_ADDITIONS];
+	unsigned nadditions;
 	bool too_big;
 };
 
@@ -177,14 +188,22 @@ void x86_leave_fault_raise(struct Gen *g, unsigned cause);      /* a guest excep
 void x86_store_all(struct Gen *g);              /* stores all stale globals; no change of state, no register used */
 void x86_store_pc(struct Gen *g, bool hot);     /* Cpu.pc = the current mark's; HOT: in line, so that later code may rely on it */
 
+/* -- additions.c. They change the flags, and no register. */
+/* Puts off an addition, or makes it now. */
+void x86_add(struct Gen *g, struct Addition addition);
+void x86_emit_additions(struct Gen *g);         /* emits those put off; no change of state */
+void x86_settle(struct Gen *g, const struct Ins *ins);  /* makes them if INS, which comes next, may look at or leave them behind */
+
 /* -- records.c */
-enum Record { RECORD_LOAD, RECORD_STORE, RECORD_CALL };
+enum Record { RECORD_LOAD, RECORD_STORE, RECORD_CALL, RECORD_INLINE };
 void x86_records_begin(struct Gen *g);
 void x86_record(struct Gen *g, enum Record kind);       /* the next instruction emitted is a fault point; or the last one a call */
+void x86_record_inline(struct Gen *g, const void *fn);  /* what follows is the body of FN */
 /* Copies the tables to META; returns the number of bytes, or UINT32_MAX if there is no room below END. */
 uint32_t x86_records_end(struct Gen *g, uint32_t cold_start, uint8_t *meta, uint8_t *end);
 bool x86_recover(struct Cpu *cpu, const struct Block *block, void *ucontext, enum Cause cause);
 uint64_t x86_guest_pc(const struct Block *block, const void *pc);
+const void *x86_inlined(const struct Block *block, const void *pc);
 
 /* -- disassemble.c */
 void x86_marks_begin(const struct Block *block);

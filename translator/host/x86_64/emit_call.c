@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Calls from translated code to C: in line with the caller-saved registers put away, or out of line with all registers kept. */
 #include "translator/host/x86_64/backend.h"
+#include "translator/host/x86_64/leaf.h"
 
 static void fp_out(struct Gen *g)
 {
@@ -222,10 +223,75 @@ static void forget(struct Gen *g, const struct IrCall *call)
 	}
 }
 
+/* -- bodies of short functions --------------------------------------------------------------------------------------------------------- */
+
+/* The register that argument register REG of a function is when its body is emitted for CALL. */
+static int leaf_argument(struct Gen *g, const struct IrCall *call, const struct Leaf *leaf, int reg)
+{
+	unsigned i = 0;
+	int to;
+
+	while (i < call->nargs && arg_regs[i] != reg)
+		i++;
+	if (i == call->nargs)
+		return x86_scratch(g, IR_INT);
+	Ref r = call->args[i];
+	if (ref_is_var(r) && !(leaf->writes >> reg & 1))
+		return x86_use(g, r);
+	if (ref_is_var(r)) {
+		int from = x86_use(g, r);
+		to = x86_scratch(g, IR_INT);
+		asm_mov(g->as, to, from);
+		return to;
+	}
+	to = x86_scratch(g, IR_INT);
+	if (r == REF_CPU)
+		asm_lea(g->as, X_W, to, cpu_mem(0));
+	else
+		asm_mov_imm(g->as, to, ir_value(g->ir, r));
+	return to;
+}
+
+/* Emits the function's body if it is a leaf. It can look at guest state by the cpu's pointer alone, and at counters. */
+static bool emit_leaf(struct Gen *g, const struct IrCall *call)
+{
+	int8_t map[NREGS];
+
+	if (!(call->flags & IRC_PROBE) || call->flags & IRC_RAISES)
+		return false;
+	const struct Leaf *leaf = x86_leaf(call->fn);
+	if (!leaf->good || !x86_leaf_reachable(leaf, g->exec))
+		return false;
+	for (unsigned i = 0; i < call->nargs; i++)
+		if (reads_globals(call) && call->args[i] == REF_CPU && leaf->reads >> arg_regs[i] & 1)
+			return false;
+	if (leaf->adds) {
+		for (unsigned i = 0; i < leaf->n; i++)
+			x86_add(g, (struct Addition){ .cell = (uintptr_t)leaf->insn[i].rm.target, .wide = leaf->insn[i].op & X_W,
+						      .amount = x86_leaf_addend(&leaf->insn[i]) });
+		return true;
+	}
+	x86_emit_additions(g);
+	g->nadditions = 0;
+	for (int r = 0; r < NREGS; r++)
+		if ((leaf->reads | leaf->writes) >> r & 1)
+			map[r] = leaf->reads >> r & 1 ? leaf_argument(g, call, leaf, r) : x86_scratch(g, IR_INT);
+	if (leaf->memory)
+		x86_record_inline(g, call->fn);
+	x86_leaf_emit(g->as, leaf, map);
+	return true;
+}
+
 void x86_emit_call(struct Gen *g, struct Ins *ins)
 {
 	const struct IrCall *call = &g->ir->calls[ins->imm];
 
+	if (ins->cond != COND_NEVER && (ins->a[0] == REF_NONE || ins->cond == COND_ALWAYS) && ins->d == REF_NONE && emit_leaf(g, call))
+		return;
+	if (!(call->flags & IRC_PURE)) {
+		x86_emit_additions(g);
+		g->nadditions = 0;
+	}
 	if (ins->a[0] != REF_NONE && ins->cond < COND_ALWAYS) {
 		emit_conditional(g, ins, call);
 		return;

@@ -49,6 +49,7 @@ void x86_store_all(struct Gen *g)
 
 void x86_leave_fault_raise(struct Gen *g, unsigned cause)
 {
+	x86_emit_additions(g);
 	x86_store_all(g);
 	x86_store_pc(g, false);
 	asm_op(g->as, 0xc7, 0, CPU_MEM(cause), 4);
@@ -126,6 +127,7 @@ static void emit_exit_cond(struct Gen *g, struct Ins *ins)
 	if (ins->cond == COND_NEVER)
 		return;
 	if (ins->cond == COND_ALWAYS) {
+		x86_emit_additions(g);
 		x86_edge(g);
 		exit_jump(g, pc);
 		return;
@@ -134,7 +136,7 @@ static void emit_exit_cond(struct Gen *g, struct Ins *ins)
 		x86_sync_home(g);
 	uint8_t *from = g->as->p;
 	enum Cc cc = x86_compare(g, ins->type, ins->cond, ins->a[0], ins->a[1]);
-	if (x86_edge_ready(g)) {
+	if (!g->nadditions && x86_edge_ready(g)) {
 		align_field(g->as, from, 2);
 		uint32_t stub = add_site(g, pc, 2);
 		asm_jcc(g->as, cc, FIX_COLD, stub);
@@ -143,6 +145,7 @@ static void emit_exit_cond(struct Gen *g, struct Ins *ins)
 	unsigned jump = x86_jcc_cold(g, cc);
 	x86_begin_cold(g);
 	x86_cold_here(g, jump);
+	x86_emit_additions(g);
 	x86_edge(g);
 	exit_jump(g, pc);
 	x86_end_cold(g);

@@ -440,7 +440,7 @@ static void emit_slot_add(struct Gen *g, struct Ins *ins)
 	int32_t imm;
 
 	if (x86_imm32(g, ins->a[0], &imm))
-		asm_alu_imm(g->as, ALU_ADD, X_W, cpu_mem(ins->imm), imm);
+		x86_add(g, (struct Addition){ .cell = (uint32_t)ins->imm, .in_cpu = true, .wide = true, .amount = imm });
 	else
 		asm_alu_store(g->as, ALU_ADD, X_W, cpu_mem(ins->imm), x86_use(g, ins->a[0]));
 }

@@ -7,6 +7,7 @@
 #include <xmmintrin.h>
 
 #include "translator/host/x86_64/backend.h"
+#include "translator/host/x86_64/leaf.h"
 
 unsigned x86_features;
 static unsigned features_mask = HAS_ALL;
@@ -142,6 +143,7 @@ static void emit_unit(struct Gen *g)
 	x86_allocate_begin(g);
 	fuse_extensions(g);
 	for (g->n = 0; g->n < ir->nins; g->n++) {
+		x86_settle(g, &ir->ins[g->n]);
 		emit_ins(g, &ir->ins[g->n]);
 		x86_allocate_end_ins(g, &ir->ins[g->n]);
 	}
@@ -171,6 +173,7 @@ static enum EmitResult emit(struct Ir *ir, struct CodeBuffer *buf, struct Block 
 	g->exec = start + buf->exec_delta;
 	g->pc = ir->pc;
 	g->pc_stored = 0;
+	g->nadditions = 0;
 	g->too_big = false;
 	g->labels = arena_alloc(ir->arena, (ir->nlabels + 1) * sizeof *g->labels);
 	memset(g->labels, 0xff, (ir->nlabels + 1) * sizeof *g->labels);
@@ -224,6 +227,19 @@ static void chain(struct ExitSite *site, struct Block *block)
 	__atomic_store_n((int32_t *)(uintptr_t)(field - backend.exec_delta), (int32_t)(to - field - 4), __ATOMIC_RELEASE);
 }
 
+static bool examine(const void *fn, struct FunctionFacts *facts)
+{
+	static const uint8_t registers[IR_MAXARGS] = { RDI, RSI, RDX, RCX, R8, R9 };
+	const struct Leaf *leaf = x86_leaf(fn);
+
+	if (!leaf->good)
+		return false;
+	*facts = (struct FunctionFacts){ .leaf = true, .empty = leaf->n == 0, .constant = leaf->constant, .value = leaf->value };
+	for (unsigned i = 0; i < IR_MAXARGS; i++)
+		facts->reads |= (leaf->reads >> registers[i] & 1) << i;
+	return true;
+}
+
 /* -- floating-point state -------------------------------------------------------------------------------------------------------------- */
 
 static uint8_t fp_flags(struct Cpu *cpu, bool inside)
@@ -267,6 +283,8 @@ const struct Host host_x86_64 = {
 	.chain = chain,
 	.recover = x86_recover,
 	.guest_pc = x86_guest_pc,
+	.inlined = x86_inlined,
+	.examine = examine,
 	.fp_flags = fp_flags,
 	.fp_update = fp_update,
 	.disassemble = x86_disassemble,

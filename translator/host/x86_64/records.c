@@ -4,21 +4,24 @@
  * A table is a stream of records in ascending code offsets:
  *   number   (offset - previous offset) << 3 | state follows << 2 | enum Record
  *   number   guest pc - previous guest pc, zigzag (the first from Block.pc)
- *   state    16-bit mask of base pins that are in memory alone; count; count pairs of vector global and register, whose memory is stale
+ *   number   of an inlined body: address of the function - that of the previous one, zigzag
+ *   state    16-bit mask of base pins that are in memory alone; count; count pairs of vector global and register, whose memory is stale;
+ *            if the mask has STATE_ADDITIONS: count, and for each addition to be made its amount, zigzag, << 2 | wide << 1 | cell is in the cpu,
+ *            and the cell - that of the previous one, zigzag
  * Numbers have 7 bits per byte, low first. Without a state the previous record's holds, at first: all pins at home, no vectors. */
 #include <glib.h>
 #include <ucontext.h>
 
 #include "translator/host/x86_64/backend.h"
 
-enum { MAX_STATE = 2 + 1 + 2 * NVEC, TABLE_SIZE = 256 << 10, MAX_COLD = 8192 };
+enum { STATE_ADDITIONS = 0x8000, MAX_STATE = 2 + 1 + 2 * NVEC + 1 + 20 * MAX_ADDITIONS, TABLE_SIZE = 256 << 10, MAX_COLD = 8192 };
 
 /* The table under construction; translation is under one lock. */
 static struct {
 	uint8_t bytes[TABLE_SIZE];
 	unsigned n;
 	uint32_t offset;
-	uint64_t pc;
+	uint64_t pc, fn;
 	uint8_t state[MAX_STATE];
 	unsigned state_size;
 	struct { uint32_t offset; uint64_t pc; } cold[MAX_COLD];
@@ -31,18 +34,26 @@ void x86_records_begin(struct Gen *g)
 	table.n = table.ncold = 0;
 	table.offset = 0;
 	table.pc = g->ir->pc;
+	table.fn = 0;
 	memset(table.state, 0, 3);
 	table.state_size = 3;
 	table.full = false;
 }
 
-static void put_number(uint64_t v)
+/* Returns the number of bytes, at most 10. */
+static unsigned write_number(uint8_t *to, uint64_t v)
 {
+	unsigned n = 0;
+
 	do {
-		table.bytes[table.n++] = (v & 0x7f) | (v > 0x7f ? 0x80 : 0);
+		to[n++] = (v & 0x7f) | (v > 0x7f ? 0x80 : 0);
 		v >>= 7;
 	} while (v);
+	return n;
 }
+
+static void put_number(uint64_t v) { table.n += write_number(table.bytes + table.n, v); }
+static uint64_t zigzag(int64_t v) { return (uint64_t)v << 1 ^ (uint64_t)(v >> 63); }
 
 static unsigned capture(struct Gen *g, uint8_t *state)
 {
@@ -58,9 +69,20 @@ static unsigned capture(struct Gen *g, uint8_t *state)
 			state[n++] = r;
 		}
 	}
+	state[2] = (n - 3) / 2;
+	if (g->nadditions) {
+		uint64_t before = 0;
+		away |= STATE_ADDITIONS;
+		state[n++] = g->nadditions;
+		for (unsigned i = 0; i < g->nadditions; i++) {
+			const struct Addition *a = &g->additions[i];
+			n += write_number(state + n, zigzag(a->amount) << 2 | (unsigned)a->wide << 1 | a->in_cpu);
+			n += write_number(state + n, zigzag(a->cell - before));
+			before = a->cell;
+		}
+	}
 	state[0] = away;
 	state[1] = away >> 8;
-	state[2] = (n - 3) / 2;
 	return n;
 }
 
@@ -70,10 +92,9 @@ static void put_record(uint32_t offset, uint64_t pc, enum Record kind, const uin
 		table.full = true;
 		return;
 	}
-	int64_t delta = pc - table.pc;
 	bool changed = size && (size != table.state_size || memcmp(state, table.state, size));
 	put_number((uint64_t)(offset - table.offset) << 3 | (unsigned)changed << 2 | kind);
-	put_number((uint64_t)delta << 1 ^ (uint64_t)(delta >> 63));
+	put_number(zigzag(pc - table.pc));
 	if (changed) {
 		memcpy(table.bytes + table.n, state, size);
 		table.n += size;
@@ -101,6 +122,14 @@ void x86_record(struct Gen *g, enum Record kind)
 	put_record(offset, g->pc, kind, state, kind == RECORD_CALL ? 0 : capture(g, state));
 }
 
+void x86_record_inline(struct Gen *g, const void *fn)
+{
+	put_record(asm_offset(g->as), g->pc, RECORD_INLINE, NULL, 0);
+	if (!table.full)
+		put_number(zigzag((uintptr_t)fn - table.fn));
+	table.fn = (uintptr_t)fn;
+}
+
 uint32_t x86_records_end(struct Gen *g, uint32_t cold_start, uint8_t *meta, uint8_t *end)
 {
 	for (unsigned i = 0; i < table.ncold; i++)
@@ -117,21 +146,45 @@ uint32_t x86_records_end(struct Gen *g, uint32_t cold_start, uint8_t *meta, uint
 struct Reader {
 	const uint8_t *p, *end;
 	uint32_t offset;
-	uint64_t pc;
+	uint64_t pc, fn;
 	enum Record kind;
 	const uint8_t *state;
 };
 
-static uint64_t get_number(struct Reader *r)
+static uint64_t read_number(const uint8_t **p)
 {
 	uint64_t v = 0;
 	unsigned shift = 0;
 
 	do
-		v |= (uint64_t)(*r->p & 0x7f) << shift, shift += 7;
-	while (*r->p++ & 0x80);
+		v |= (uint64_t)(**p & 0x7f) << shift, shift += 7;
+	while (*(*p)++ & 0x80);
 	return v;
 }
+
+static uint64_t unzigzag(uint64_t v) { return v >> 1 ^ -(v & 1); }
+
+/* Makes the additions of a state's list at P, in CPU if it is not NULL; returns its end. */
+static const uint8_t *make_additions(const uint8_t *p, struct Cpu *cpu)
+{
+	uint64_t cell = 0;
+
+	for (unsigned left = *p++; left; left--) {
+		uint64_t head = read_number(&p);
+		int64_t amount = unzigzag(head >> 2);
+		cell += unzigzag(read_number(&p));
+		if (!cpu)
+			continue;
+		char *at = head & 1 ? (char *)cpu + cell : (char *)(uintptr_t)cell;
+		if (head & 2)
+			*(uint64_t *)at += amount;
+		else
+			*(uint32_t *)at += amount;
+	}
+	return p;
+}
+
+static unsigned state_mask(const uint8_t *state) { return state[0] | state[1] << 8; }
 
 static void read_start(struct Reader *r, const struct Block *block)
 {
@@ -144,13 +197,17 @@ static bool read_next(struct Reader *r)
 {
 	if (r->p >= r->end)
 		return false;
-	uint64_t v = get_number(r), pc = get_number(r);
+	uint64_t v = read_number(&r->p);
 	r->offset += v >> 3;
 	r->kind = v & 3;
-	r->pc += pc >> 1 ^ -(pc & 1);
+	r->pc += unzigzag(read_number(&r->p));
+	if (r->kind == RECORD_INLINE)
+		r->fn += unzigzag(read_number(&r->p));
 	if (v & 4) {
 		r->state = r->p;
 		r->p += 3 + 2 * r->state[2];
+		if (state_mask(r->state) & STATE_ADDITIONS)
+			r->p = make_additions(r->p, NULL);
 	}
 	return true;
 }
@@ -172,10 +229,10 @@ bool x86_recover(struct Cpu *cpu, const struct Block *block, void *ucontext, enu
 	uint32_t offset = (const uint8_t *)regs[REG_RIP] - block->code;
 	read_start(&r, block);
 	while (!found && read_next(&r))
-		found = r.offset == offset && r.kind != RECORD_CALL;
+		found = r.offset == offset && r.kind <= RECORD_STORE;
 	if (!found)
 		return false;
-	unsigned away = r.state[0] | r.state[1] << 8;
+	unsigned away = state_mask(r.state);
 	for (unsigned i = 0; i < backend.npins; i++)
 		if (!(away >> i & 1))
 			memcpy((char *)cpu + backend.guest->globals[backend.pins[i]].offset, &regs[greg_index[backend.pin_regs[i]]], 8);
@@ -183,6 +240,8 @@ bool x86_recover(struct Cpu *cpu, const struct Block *block, void *ucontext, enu
 		const struct IrGlobal *global = &backend.guest->globals[r.state[3 + 2 * i]];
 		memcpy((char *)cpu + global->offset, &uc->uc_mcontext.fpregs->_xmm[r.state[4 + 2 * i]], global->type == IR_V128 ? 16 : 8);
 	}
+	if (away & STATE_ADDITIONS)
+		make_additions(r.state + 3 + 2 * r.state[2], cpu);
 	cpu->pc = r.pc;
 	cpu->cause = cause == CAUSE_FAULT_LOAD && r.kind == RECORD_STORE ? CAUSE_FAULT_STORE : cause;
 	cpu->leave_site = NULL;
@@ -210,4 +269,21 @@ uint64_t x86_guest_pc(const struct Block *block, const void *pc)
 		before = r.pc;
 	}
 	return before;
+}
+
+const void *x86_inlined(const struct Block *block, const void *pc)
+{
+	struct Reader r;
+	uint64_t fn = 0;
+
+	if (!block || (const uint8_t *)pc < block->code || (const uint8_t *)pc >= block->code + block->code_size)
+		return NULL;
+	uint32_t offset = (const uint8_t *)pc - block->code;
+	read_start(&r, block);
+	while (read_next(&r) && r.offset <= offset) {
+		if (r.offset == offset && r.kind <= RECORD_STORE)
+			return NULL;
+		fn = r.kind == RECORD_INLINE ? r.fn : 0;
+	}
+	return (const void *)(uintptr_t)fn;
 }
