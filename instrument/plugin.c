@@ -253,12 +253,12 @@ static int note_library(struct dl_phdr_info *info, size_t size, void *data)
 	return 0;
 }
 
-/* Functions of the C library, where calls are else taken to leave the floating-point state alone, that do compute with it. */
+/* Functions of the C library and of glib, where calls are else taken to leave the floating-point state alone, that do compute with it. */
 static bool c_library_computes(const char *name)
 {
 	static const char *const words[] = {
 		"strtod", "strtof", "strtold", "atof", "wcstod", "wcstof", "scanf", "rand48", "difftime", "ecvt", "fcvt", "gcvt", "getloadavg",
-		"fesetround", "feraiseexcept", "feclearexcept", "strfmon", "strfrom", "dlopen", "dlsym",
+		"_double", "g_timer", "fesetround", "feraiseexcept", "feclearexcept", "strfmon", "strfrom", "dlopen", "dlsym",
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(words); i++)
@@ -281,7 +281,7 @@ static bool import_computes(void *handle, const char *name)
 		return false;
 	const char *library = base_name(info.dli_fname);
 	if (g_str_has_prefix(library, "libc.") || g_str_has_prefix(library, "libc-") || g_str_has_prefix(library, "ld-") ||
-	    g_str_has_prefix(library, "libpthread"))
+	    g_str_has_prefix(library, "libpthread") || g_str_has_prefix(library, "libglib-"))
 		return c_library_computes(name);
 	return true;
 }
