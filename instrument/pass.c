@@ -177,11 +177,12 @@ static void emit_host(struct Ir *ir, const struct Probe *probe)
 	Ref addr = ir_const(ir, (uintptr_t)probe->data), value = ir_const(ir, probe->imm);
 
 	if (probe->kind == PROBE_HOST_ADD) {
-		Ref old = ir_temp(ir, IR_INT);
-		ir_load(ir, IR_I64, MEM_64, old, addr, 0);
-		value = ir_op2(ir, IR_ADD, IR_I64, old, value);
+		struct Ins *ins = ir_append(ir, IR_HOSTADD, IR_I64);
+		ins->a[0] = value;
+		ins->a[1] = addr;
+	} else {
+		ir_store(ir, IR_I64, MEM_64, addr, 0, value);
 	}
-	ir_store(ir, IR_I64, MEM_64, addr, 0, value);
 }
 
 static void emit_probe(struct Ir *ir, const struct Probe *probe, const struct Site *site)

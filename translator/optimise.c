@@ -819,6 +819,11 @@ static bool observes_slots(const struct Ir *ir, const struct Ins *ins)
 	}
 }
 
+static bool same_counter(const struct Ins *a, const struct Ins *b)
+{
+	return a->op == b->op && (a->op == IR_SLOTADD ? a->imm == b->imm : a->a[1] == b->a[1]);
+}
+
 /* Additions to one slot with nothing between them that could tell become one, at the place of the last. */
 static void merge_counters(struct Ir *ir)
 {
@@ -828,16 +833,17 @@ static void merge_counters(struct Ir *ir)
 		struct Ins *ins = &ir->ins[i];
 		if (observes_slots(ir, ins))
 			n = 0;
-		if (ins->op != IR_SLOTADD || !ref_is_const(ins->a[0]))
+		if ((ins->op != IR_SLOTADD && ins->op != IR_HOSTADD) || !ref_is_const(ins->a[0]))
 			continue;
 		unsigned k = 0;
-		while (k < n && ir->ins[pending[k]].imm != ins->imm)
+		while (k < n && !same_counter(&ir->ins[pending[k]], ins))
 			k++;
 		if (k < n) {
 			struct Ins *earlier = &ir->ins[pending[k]];
 			ins->a[0] = ir_const(ir, ir_value(ir, ins->a[0]) + ir_value(ir, earlier->a[0]));
 			/* dead: the backward pass drops it */
 			earlier->op = IR_MOV;
+			earlier->a[1] = REF_NONE;
 			earlier->d = ir_temp(ir, IR_INT);
 		} else if (n < PENDING_MAX) {
 			k = n++;

@@ -322,6 +322,7 @@ END_TEST
 
 START_TEST(loops_and_slots)
 {
+	static uint64_t told;
 	unsigned label = ir_label(ir);
 	ir_emit_label(ir, label);
 	struct Ins *ins = ir_append(ir, IR_SLOTADD, IR_I64);
@@ -329,6 +330,12 @@ START_TEST(loops_and_slots)
 	ins->a[0] = 0;
 	ir_into2(ir, IR_SUB, IR_I64, 0, 0, c(1));
 	ir_brcond(ir, IR_I64, COND_NE, 0, c(0), label);
+	ins = ir_append(ir, IR_HOSTADD, IR_I64);
+	ins->a[0] = c(40);
+	ins->a[1] = c((uintptr_t)&told);
+	ins = ir_append(ir, IR_HOSTADD, IR_I64);
+	ins->a[0] = c(2);
+	ins->a[1] = c((uintptr_t)&told);
 	ins = ir_append(ir, IR_SLOTGET, IR_I64);
 	ins->imm = offsetof(struct TestCpu, slot);
 	ins->d = 1;
@@ -342,6 +349,7 @@ START_TEST(loops_and_slots)
 	run_unit();
 	ck_assert_uint_eq(cpu->r[1], 5050);
 	ck_assert_uint_eq(cpu->slot, 6);
+	ck_assert_uint_eq(told, 42);
 	ck_assert_uint_eq(cpu->state, 0x80010000);
 	ck_assert_uint_eq(cpu->r[2], 0xffffffffffff8001);
 }

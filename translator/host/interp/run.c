@@ -260,6 +260,7 @@ static const struct Block *run(struct Cpu *cpu, const struct Program *program, u
 
 		case CODE_SLOTADD: case CODE_SLOTADD_32: *(uint64_t *)((uint8_t *)cpu + s->imm) += A; break;
 		case CODE_SLOTPUT: case CODE_SLOTPUT_32: *(uint64_t *)((uint8_t *)cpu + s->imm) = A; break;
+		case CODE_HOSTADD: case CODE_HOSTADD_32: *(uint64_t *)(uintptr_t)B += A; break;
 		CASE_BOTH(SLOTGET, *(uint64_t *)((uint8_t *)cpu + s->imm), *(uint64_t *)((uint8_t *)cpu + s->imm))
 		case CODE_COUNT: assert(!"a step of no code");
 		}

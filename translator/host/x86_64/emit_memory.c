@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Code for guest memory, atomics, cpu state outside the globals, and slots. */
+/* Code for guest memory, atomics, cpu state outside the globals, slots, and counters of plugins. */
+#include <stdlib.h>
+
 #include "translator/host/x86_64/backend.h"
 
 static unsigned size_of(const struct Ins *ins) { return ins->mem & MEM_SIZE; }
@@ -445,6 +447,23 @@ static void emit_slot_add(struct Gen *g, struct Ins *ins)
 		asm_alu_store(g->as, ALU_ADD, X_W, cpu_mem(ins->imm), x86_use(g, ins->a[0]));
 }
 
+static void emit_host_add(struct Gen *g, struct Ins *ins)
+{
+	int32_t imm;
+	int64_t away = ref_is_const(ins->a[1]) ? (int64_t)(ir_value(g->ir, ins->a[1]) - (uintptr_t)g->exec) : INT64_MAX;
+
+	/* far enough from the limit that no place in the block matters */
+	if (x86_imm32(g, ins->a[0], &imm) && llabs(away) < INT32_MAX / 2) {
+		x86_add(g, (struct Addition){ .cell = ir_value(g->ir, ins->a[1]), .wide = true, .amount = imm });
+		return;
+	}
+	int addr = x86_use(g, ins->a[1]);
+	if (x86_imm32(g, ins->a[0], &imm))
+		asm_alu_imm(g->as, ALU_ADD, X_W, rm_mem(addr, 0), imm);
+	else
+		asm_alu_store(g->as, ALU_ADD, X_W, rm_mem(addr, 0), x86_use(g, ins->a[0]));
+}
+
 void x86_emit_memory(struct Gen *g, struct Ins *ins)
 {
 	switch (ins->op) {
@@ -465,6 +484,7 @@ void x86_emit_memory(struct Gen *g, struct Ins *ins)
 	case IR_PUT: emit_put(g, ins, size_of(ins)); break;
 	case IR_SLOTADD: emit_slot_add(g, ins); break;
 	case IR_SLOTPUT: emit_put(g, ins, MEM_64); break;
+	case IR_HOSTADD: emit_host_add(g, ins); break;
 	case IR_SLOTGET: {
 		int d = x86_target(g, ins->d, NOREG, 0);
 		asm_mov_load(g->as, X_W, d, cpu_mem(ins->imm));

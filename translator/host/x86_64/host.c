@@ -85,7 +85,7 @@ static void emit_ins(struct Gen *g, struct Ins *ins)
 			x86_emit_integer(g, ins);
 		break;
 	case IR_ADD ... IR_SELECT: x86_emit_integer(g, ins); break;
-	case IR_LOAD ... IR_PUT: case IR_SLOTADD: case IR_SLOTPUT: case IR_SLOTGET: x86_emit_memory(g, ins); break;
+	case IR_LOAD ... IR_PUT: case IR_SLOTADD: case IR_SLOTPUT: case IR_SLOTGET: case IR_HOSTADD: x86_emit_memory(g, ins); break;
 	case IR_FADD ... IR_UNBOX32: x86_emit_float(g, ins); break;
 	case IR_CALL: x86_emit_call(g, ins); break;
 	default: x86_emit_control(g, ins); break;
