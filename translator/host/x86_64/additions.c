@@ -32,8 +32,9 @@ void x86_add(struct Gen *g, struct Addition addition)
 {
 	for (unsigned i = 0; i < g->nadditions; i++) {
 		struct Addition *a = &g->additions[i];
-		if (same_cell(a, &addition) && !__builtin_add_overflow(a->amount, addition.amount, &addition.amount)) {
-			a->amount = addition.amount;
+		int32_t sum;
+		if (same_cell(a, &addition) && !__builtin_add_overflow(a->amount, addition.amount, &sum)) {
+			a->amount = sum;
 			return;
 		}
 		if (overlaps(a, &addition)) {
@@ -53,7 +54,7 @@ void x86_settle(struct Gen *g, const struct Ins *ins)
 	if (!g->nadditions)
 		return;
 	switch (ins->op) {
-	case IR_LOAD: case IR_STORE: case IR_POLL: case IR_MARK: case IR_SLOTADD: case IR_HOSTADD:
+	case IR_LOAD: case IR_STORE: case IR_POLL: case IR_MARK: case IR_SLOTADD:
 	case IR_CALL:   /* sees to it itself */
 		return;
 	case IR_EXITCOND:
