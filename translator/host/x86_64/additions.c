@@ -54,7 +54,7 @@ void x86_settle(struct Gen *g, const struct Ins *ins)
 	if (!g->nadditions)
 		return;
 	switch (ins->op) {
-	case IR_LOAD: case IR_STORE: case IR_POLL: case IR_MARK: case IR_SLOTADD:
+	case IR_LOAD: case IR_STORE: case IR_POLL: case IR_MARK: case IR_SLOTADD: case IR_HOSTADD:
 	case IR_CALL:   /* sees to it itself */
 		return;
 	case IR_EXITCOND:
