@@ -32,6 +32,11 @@
  *     vcpu      callbacks that run for a vcpu: its start and end, translation, execution, memory, system calls, discontinuities
  *     mem       a memory callback
  * A call out of context fails as said at the function, and forerun writes one line with the plugin's and the function's name to its log.
+ * Order: of several plugins the one loaded last is called first, and its instrumentation comes first at each place. Plugins of forerun's other interface
+ * (plugins.h) run in the order of the command line, and so do the two kinds among each other: neighbours of this kind are turned round, nothing else.
+ * In QEMU the order is that of registration; it is the same as long as plugins register in qemu_plugin_install().
+ * Elsewhere than in QEMU: a new thread takes the smallest free vcpu index; a program counter read is that of the instruction, not of the block; what is
+ * loaded and started before install is the guest's program; text of instructions is forerun's, its operands at column 24 as QEMU 10 has them.
  * Threads: callbacks of a vcpu run on the vcpu's host thread, and those of several at the same time; translation callbacks come one at a time.
  * Addresses are guest virtual addresses, sizes are bytes, if nothing else is said. */
 #ifndef QEMU_QEMU_PLUGIN_H
