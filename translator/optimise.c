@@ -739,7 +739,7 @@ static bool assigns_whole(const struct Ir *ir, const struct Ins *ins)
 /* Whether INS does nothing but define its result. */
 static bool only_defines(const struct Ir *ir, const struct Ins *ins)
 {
-	return ir_op_info[ins->op].flags & OPF_PURE || ins->op == IR_GET || ins->op == IR_SLOTGET ||
+	return ir_op_info[ins->op].flags & OPF_PURE || ins->op == IR_GET || ins->op == IR_FXGET || ins->op == IR_SLOTGET ||
 	       (ins->op == IR_CALL && ir->calls[ins->imm].flags & IRC_PURE && ins->cond == COND_ALWAYS);
 }
 

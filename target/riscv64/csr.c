@@ -127,7 +127,7 @@ static void read_register(struct RiscvTranslation *t, unsigned number)
 
 	switch (number) {
 	case RISCV_CSR_FFLAGS:
-		ir_call(t->ir, d, (void *)riscv_read_fflags, "read_fflags", 0, 1, args);
+		ir_append(t->ir, IR_FXGET, IR_I64)->d = d;
 		break;
 	case RISCV_CSR_FRM:
 		ir_get(t->ir, MEM_8, d, offsetof(struct Riscv64Cpu, frm));
@@ -168,7 +168,14 @@ enum TranslateResult riscv_tr_csr(struct RiscvTranslation *t)
 		return TRANSLATE_NEXT;
 	}
 	Ref value = t->insn->argument & CSR_IMMEDIATE ? riscv_const(t, t->o.rs1) : riscv_rs1(t);
-	if (number == RISCV_CSR_FFLAGS) {
+	if (number == RISCV_CSR_FFLAGS && operation == CSR_WRITE) {
+		Ref old = t->o.rd ? ir_temp(t->ir, IR_INT) : REF_NONE;
+		if (t->o.rd)
+			ir_append(t->ir, IR_FXGET, IR_I64)->d = old;
+		ir_append(t->ir, IR_FXPUT, IR_I64)->a[0] = value;
+		if (t->o.rd)
+			ir_into1(t->ir, IR_MOV, IR_I64, riscv_rd(t), old);
+	} else if (number == RISCV_CSR_FFLAGS) {
 		Ref args[] = { REF_CPU, value, riscv_const(t, operation) };
 		ir_call(t->ir, riscv_rd(t), (void *)write_fflags, "write_fflags", 0, 3, args);
 	} else {

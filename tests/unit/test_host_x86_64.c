@@ -572,6 +572,25 @@ static void gen_call(void)
 		gen_leaf();
 		return;
 	}
+	if (one_in(4)) {        /* flags: read, written, or kept over a comparison */
+		unsigned kind = below(3);
+		Ref a = float_operand(IR_F64), b = float_operand(IR_F64), old = kind ? below(NINT) : int_operand(), d = below(NINT);
+		while ((reserved >> old & 1 && kind) || reserved >> d & 1) {
+			old = kind ? below(NINT) : old;
+			d = below(NINT);
+		}
+		if (kind) {
+			ir_append(ir, IR_FXGET, IR_I64)->d = old;
+			ir_mark(ir, insn_pc += 2, "\1\0\0", 4);
+		}
+		if (kind == 2) {
+			ir_fp(ir, one_in(2) ? IR_FLT : IR_FLE, IR_F64, ROUND_NE, d, a, b, REF_NONE);
+			ir_mark(ir, insn_pc += 2, "\1\0\0", 4);
+		}
+		if (kind != 1)
+			ir_append(ir, IR_FXPUT, IR_I64)->a[0] = old;
+		return;
+	}
 	Ref args[6], d = one_in(3) ? REF_NONE : int_result();
 	for (unsigned i = 0; i < 6; i++)
 		args[i] = int_operand();

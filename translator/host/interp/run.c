@@ -217,6 +217,9 @@ static const struct Block *run(struct Cpu *cpu, const struct Program *program, u
 		CASE_BOTH(BOX32, A | ~0ull << 32, A | ~0ull << 32)
 		CASE_BOTH(UNBOX32, A >> 32 == ~0u ? LOW(A) : canonical_nan32, A >> 32 == ~0u ? LOW(A) : canonical_nan32)
 
+		CASE_BOTH(FXGET, cpu->fflags, cpu->fflags)
+		case CODE_FXPUT: case CODE_FXPUT_32: cpu->fflags = A & 31; break;
+
 		case CODE_SET_PC: cpu->pc = s->x; break;
 		case CODE_CLEAR: SET(0); break;
 		case CODE_MARK: case CODE_MARK_32: case CODE_LABEL: case CODE_LABEL_32: break;

@@ -61,7 +61,7 @@ void x86_settle(struct Gen *g, const struct Ins *ins)
 		if (g->n + 1 < g->ir->nins && !(ir_op_info[next->op].flags & OPF_EXIT))
 			return;
 		break;
-	case IR_GET: case IR_PUT:
+	case IR_GET: case IR_PUT: case IR_FXGET: case IR_FXPUT:
 		return;
 	default:
 		if (ir_op_info[ins->op].flags & (OPF_PURE | OPF_ROUND))

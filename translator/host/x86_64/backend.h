@@ -53,6 +53,7 @@ struct Common {
 	const uint8_t *store_pins;      /* called: stores the base map's registers; keeps all registers */
 	const uint8_t *call_saved;      /* called: spill[0] = rax(spill[0] .. spill[5]); keeps all registers but flags, rax is spill[7] after it */
 	const uint8_t *pool;
+	const uint8_t *fp_flags;        /* copy of x86_fp_flags */
 };
 
 struct Backend {
@@ -67,6 +68,10 @@ struct Backend {
 	uint32_t jumps_offset, poll_offset;
 };
 extern struct Backend backend;
+
+/* FPX_* by the exception flags of MXCSR. */
+enum { MXCSR_FLAGS = 63 };
+extern const uint8_t x86_fp_flags[MXCSR_FLAGS + 1];
 
 /* Writes the common code; false with *WHY if there is no room. */
 bool x86_frame_init(struct CodeBuffer *buf, const char **why);
@@ -120,6 +125,7 @@ struct Gen {
 	unsigned npinned;
 	struct Addition additions[MAX_ADDITIONS];
 	unsigned nadditions;
+	unsigned restored;              /* index of an FXPUT that has been seen to, or 0 */
 	bool too_big;
 };
 

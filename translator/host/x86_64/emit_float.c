@@ -186,8 +186,78 @@ static void emit_min_max(struct Gen *g, struct Ins *ins)
 	x86_assign(g, ins->d, d);
 }
 
+/* -- exception flags ---------------------------------------------------------------------------------------------------------------- */
+
+static void emit_get_flags(struct Gen *g, struct Ins *ins)
+{
+	int d = x86_target(g, ins->d, NOREG, 0), t = x86_scratch(g, IR_INT);
+
+	asm_op(g->as, 0xae | X_0F, 3, CPU_MEM(spill[0]), 0);
+	asm_mov_load(g->as, 0, t, CPU_MEM(spill[0]));
+	asm_alu_imm(g->as, ALU_AND, 0, rm_reg(t), MXCSR_FLAGS);
+	asm_lea(g->as, X_W, d, rm_at(backend.common.fp_flags));
+	asm_op(g->as, 0xb6 | X_0F, d, rm_indexed(d, t, 0, 0), 0);
+	asm_op(g->as, 0xb6 | X_0F, t, CPU_MEM(fflags), 0);
+	asm_alu(g->as, ALU_OR, 0, d, rm_reg(t));
+	x86_assign(g, ins->d, d);
+}
+
+/* Cpu.fflags = what T is, and none in the host's register. Destroys T. */
+static void set_flags(struct Gen *g, int t)
+{
+	asm_alu_imm(g->as, ALU_AND, 0, rm_reg(t), 31);
+	asm_op(g->as, 0x88 | X_BYTE, t, CPU_MEM(fflags), 0);
+	asm_op(g->as, 0xae | X_0F, 3, CPU_MEM(spill[0]), 0);
+	asm_alu_imm(g->as, ALU_AND, 0, CPU_MEM(spill[0]), ~MXCSR_FLAGS);
+	asm_op(g->as, 0xae | X_0F, 2, CPU_MEM(spill[0]), 0);
+}
+
+static void emit_put_flags(struct Gen *g, struct Ins *ins)
+{
+	if (g->n == g->restored && g->restored)
+		return;
+	int t = x86_scratch(g, IR_INT);
+	if (ref_is_const(ins->a[0]))
+		asm_mov_imm(g->as, t, ir_value(g->ir, ins->a[0]));
+	else
+		asm_mov(g->as, t, x86_use(g, ins->a[0]));
+	set_flags(g, t);
+}
+
+/* Whether flags are read, compared, and restored: how riscv compilers compare quietly. Only marks are between. */
+static bool is_quiet(const struct Gen *g, const struct Ins *ins)
+{
+	return g->n >= 2 && g->n + 2 < g->ir->nins && ins[-2].op == IR_FXGET && ins[-1].op == IR_MARK && ins[1].op == IR_MARK &&
+	       ins[2].op == IR_FXPUT && ins[2].a[0] == ins[-2].d && ins->d != ins[-2].d;
+}
+
+/* Compares numbers, which raises nothing; if there is a NaN the flags are restored out of line. */
+static void emit_quiet_compare(struct Gen *g, struct Ins *ins)
+{
+	int a = x86_vuse(g, ins->a[0]), b = x86_vuse(g, ins->a[1]), flags = x86_use(g, ins[2].a[0]), t = x86_scratch(g, IR_INT);
+	int d = x86_target(g, ins->d, NOREG, bit(flags) | bit(t));
+
+	op2(g, 0x2e | packed(ins->type), b, rm_reg(a));
+	unsigned jump = x86_jcc_cold(g, CC_P);
+	asm_op(g->as, (0x90 | (ins->op == IR_FLT ? CC_A : CC_AE)) | X_0F | X_BYTERM, 0, rm_reg(d), 0);
+	asm_op(g->as, 0xb6 | X_0F | X_BYTERM, d, rm_reg(d), 0);
+	x86_begin_cold(g);
+	x86_cold_here(g, jump);
+	asm_mov(g->as, t, flags);
+	set_flags(g, t);
+	asm_zero(g->as, d);
+	x86_back(g);
+	x86_end_cold(g);
+	x86_assign(g, ins->d, d);
+	g->restored = g->n + 2;
+}
+
 static void emit_compare(struct Gen *g, struct Ins *ins)
 {
+	if (ins->op != IR_FEQ && is_quiet(g, ins)) {
+		emit_quiet_compare(g, ins);
+		return;
+	}
 	unsigned predicate = ins->op == IR_FEQ ? 0 : ins->op == IR_FLT ? 1 : 2;
 	int a = x86_vuse(g, ins->a[0]), b = x86_vuse(g, ins->a[1]), t = x86_scratch(g, IR_VEC);
 
@@ -438,5 +508,7 @@ void x86_emit_float(struct Gen *g, struct Ins *ins)
 	case IR_FBITS: case IR_BITSF: emit_bits(g, ins); break;
 	case IR_BOX32: emit_box(g, ins); break;
 	case IR_UNBOX32: emit_unbox(g, ins); break;
+	case IR_FXGET: emit_get_flags(g, ins); break;
+	case IR_FXPUT: emit_put_flags(g, ins); break;
 	}
 }

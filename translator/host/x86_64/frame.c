@@ -4,6 +4,15 @@
 
 struct Backend backend;
 
+const uint8_t x86_fp_flags[MXCSR_FLAGS + 1] = {
+#define BITS(m) (((m) & 1 ? FPX_INVALID : 0) | ((m) & 4 ? FPX_DIVZERO : 0) | ((m) & 8 ? FPX_OVERFLOW : 0) | \
+		 ((m) & 16 ? FPX_UNDERFLOW : 0) | ((m) & 32 ? FPX_INEXACT : 0))
+#define ROW(m) BITS(m), BITS((m) + 1), BITS((m) + 2), BITS((m) + 3), BITS((m) + 4), BITS((m) + 5), BITS((m) + 6), BITS((m) + 7)
+	ROW(0), ROW(8), ROW(16), ROW(24), ROW(32), ROW(40), ROW(48), ROW(56),
+#undef ROW
+#undef BITS
+};
+
 static const uint8_t saved[] = { RBX, RBP, R12, R13, R14, R15 };
 /* With six registers pushed and the return address, the frame brings rsp back to a multiple of 16. */
 enum { ENTER_FRAME = FRAME_SIZE + 8 };
@@ -164,6 +173,11 @@ bool x86_frame_init(struct CodeBuffer *buf, const char **why)
 	align16(&as);
 	c->pool = as.p + delta;
 	emit_pool(&as);
+	c->fp_flags = as.p + delta;
+	for (unsigned i = 0; i < sizeof x86_fp_flags; i++) {
+		asm_room(&as);
+		asm_8(&as, x86_fp_flags[i]);
+	}
 	align16(&as);
 	c->enter = as.p + delta;
 	emit_enter(&as);

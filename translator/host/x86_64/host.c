@@ -86,12 +86,12 @@ static void emit_ins(struct Gen *g, struct Ins *ins)
 		break;
 	case IR_ADD ... IR_SELECT: x86_emit_integer(g, ins); break;
 	case IR_LOAD ... IR_PUT: case IR_SLOTADD: case IR_SLOTPUT: case IR_SLOTGET: case IR_HOSTADD: x86_emit_memory(g, ins); break;
-	case IR_FADD ... IR_UNBOX32: x86_emit_float(g, ins); break;
+	case IR_FADD ... IR_FXPUT: x86_emit_float(g, ins); break;
 	case IR_CALL: x86_emit_call(g, ins); break;
 	default: x86_emit_control(g, ins); break;
 	}
 }
-_Static_assert(IR_MOV < IR_ADD && IR_SELECT + 1 == IR_LOAD && IR_PUT + 1 == IR_FADD && IR_UNBOX32 + 1 == IR_MARK && IR_SLOTADD == IR_CALL + 1,
+_Static_assert(IR_MOV < IR_ADD && IR_SELECT + 1 == IR_LOAD && IR_PUT + 1 == IR_FADD && IR_FXPUT + 1 == IR_MARK && IR_SLOTADD == IR_CALL + 1,
 	       "groups of emit_ins");
 
 /* A temporary that only passes through an extension to a pinned global is computed there. */
@@ -174,6 +174,7 @@ static enum EmitResult emit(struct Ir *ir, struct CodeBuffer *buf, struct Block 
 	g->pc = ir->pc;
 	g->pc_stored = 0;
 	g->nadditions = 0;
+	g->restored = 0;
 	g->too_big = false;
 	g->labels = arena_alloc(ir->arena, (ir->nlabels + 1) * sizeof *g->labels);
 	memset(g->labels, 0xff, (ir->nlabels + 1) * sizeof *g->labels);
@@ -244,16 +245,8 @@ static bool examine(const void *fn, struct FunctionFacts *facts)
 
 static uint8_t fp_flags(struct Cpu *cpu, bool inside)
 {
-	static const uint8_t mapped[64] = {
-#define BITS(m) (((m) & 1 ? FPX_INVALID : 0) | ((m) & 4 ? FPX_DIVZERO : 0) | ((m) & 8 ? FPX_OVERFLOW : 0) | \
-		 ((m) & 16 ? FPX_UNDERFLOW : 0) | ((m) & 32 ? FPX_INEXACT : 0))
-#define ROW(m) BITS(m), BITS((m) + 1), BITS((m) + 2), BITS((m) + 3), BITS((m) + 4), BITS((m) + 5), BITS((m) + 6), BITS((m) + 7)
-		ROW(0), ROW(8), ROW(16), ROW(24), ROW(32), ROW(40), ROW(48), ROW(56),
-#undef ROW
-#undef BITS
-	};
 	(void)inside;           /* Cpu.host_fp itself says where its value is */
-	return mapped[(cpu->host_fp & FP_INSIDE ? _mm_getcsr() : cpu->host_fp) & 63];
+	return x86_fp_flags[(cpu->host_fp & FP_INSIDE ? _mm_getcsr() : cpu->host_fp) & 63];
 }
 
 static void fp_update(struct Cpu *cpu, bool inside)
