@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "translator/fault.h"
 #include "translator/host/host.h"
 #include "translator/translate.h"
 
@@ -136,7 +137,7 @@ void cpu_for_each(void (*fn)(struct Cpu *cpu, void *data), void *data)
 
 /* -- interrupting ------------------------------------------------------------------------------------------------- */
 
-void cpu_interrupt(struct Cpu *cpu)
+IN_SIGNAL_HANDLERS void cpu_interrupt(struct Cpu *cpu)
 {
 	if (!atomic_exchange(&cpu->interrupt, 1))
 		mprotect(poll_page(cpu), PAGE, PROT_NONE);

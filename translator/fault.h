@@ -15,6 +15,14 @@ void fault_thread_init(void);
 /* host/<machine>/ucontext.c: the program counter in a host ucontext, NULL where it is not known. Async-signal-safe. */
 const void *ucontext_pc(const void *ucontext);
 
+/* For functions that handlers of asynchronous signals call and that have atomic operations: ThreadSanitizer's version of one takes a lock, which the
+ * interrupted code may hold. */
+#if defined __has_attribute && __has_attribute(disable_sanitizer_instrumentation)
+#define IN_SIGNAL_HANDLERS __attribute__((disable_sanitizer_instrumentation))
+#else
+#define IN_SIGNAL_HANDLERS __attribute__((no_sanitize("thread")))
+#endif
+
 /* A signal's action as the kernel is told of it, all 64 signals: the C library keeps two of them from its users, and sanitizers put handlers of their own before
  * ours, which block all signals and hold those back that come while we are in code they do not know. HANDLER is SIG_DFL, SIG_IGN or a function; flags
  * are SA_*, SA_SIGINFO is implied. */

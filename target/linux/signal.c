@@ -137,7 +137,7 @@ _Static_assert(NSYNCHRONOUS == sizeof ((struct Task *)0)->held / sizeof(siginfo_
 
 /* A synchronous signal that a process sent: held until the guest takes it. The kernel's choice among threads is lost where the one it chose
  * blocks the signal. */
-static bool foreign(int sig, siginfo_t *info, void *ucontext)
+static IN_SIGNAL_HANDLERS bool foreign(int sig, siginfo_t *info, void *ucontext)
 {
 	struct Task *task = task_current();
 
