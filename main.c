@@ -19,6 +19,7 @@ enum {
 	STATUS_USAGE = 1,               /* exit status of everything that is wrong with the command line */
 	AUX_PRESERVE_ARGV0 = 1,         /* bit of AT_FLAGS: binfmt_misc passed the program's own argv[0] behind its path */
 	STACK_MIN = 64 << 10,           /* bytes: arguments and environment must fit */
+	STACK_MAX_BITS = 36,            /* 64 GiB: of the address space, the rest is for the program */
 };
 
 /* What options and environment variables have set. */
@@ -161,11 +162,11 @@ static bool set_stack_size(const char *value, char **error)
 	unsigned long size = strtoul(value, &end, 0);
 	const char *suffix = *end ? strchr(suffixes, *end == 'K' ? 'k' : *end == 'm' ? 'M' : *end) : NULL;
 	unsigned shift = suffix ? 10 * (suffix - suffixes + 1) : 0;
-	bool good = g_ascii_isdigit(value[0]) && !errno && (!*end || (suffix && !end[1])) && size <= (SIZE_MAX >> shift) / 4;
+	bool good = g_ascii_isdigit(value[0]) && !errno && (!*end || (suffix && !end[1])) && size <= (1ul << STACK_MAX_BITS) >> shift;
 
 	if (!good || size << shift < STACK_MIN) {
-		*error = g_strdup_printf("-s: '%s' is no stack size; give bytes (at least %d) or a number with k, M or G",
-					 value, STACK_MIN);
+		*error = g_strdup_printf("-s: '%s' is no stack size; give bytes or a number with k, M or G, from %dk to %dG",
+					 value, STACK_MIN >> 10, 1 << (STACK_MAX_BITS - 30));
 		return false;
 	}
 	settings.linux_options.stack_size = size << shift;
@@ -357,6 +358,20 @@ static void read_environment(void)
 	}
 }
 
+/* What to tell of ARGUMENT; "-cpu=max" is a likely slip. */
+static char *unknown_option(const char *argument)
+{
+	const char *equals = strchr(argument, '=');
+	char *name = equals ? g_strndup(argument, equals - argument) : g_strdup(argument);
+	const struct Option *option = find_option(name + 1 + (name[1] == '-'));
+	char *error = equals && option && option->argument ?
+		      g_strdup_printf("unknown option '%s'; write %s %s", argument, name, equals + 1) :
+		      g_strdup_printf("unknown option '%s'; see forerun -h", argument);
+
+	g_free(name);
+	return error;
+}
+
 /* Returns the index of the program in ARGV. */
 static int read_arguments(int argc, char **argv)
 {
@@ -368,7 +383,7 @@ static int read_arguments(int argc, char **argv)
 		const char *name = argv[i] + 1 + (argv[i][1] == '-');
 		const struct Option *option = find_option(name);
 		if (!option)
-			fail(g_strdup_printf("unknown option '%s'; see forerun -h", argv[i]), STATUS_USAGE);
+			fail(unknown_option(argv[i]), STATUS_USAGE);
 		if (option->argument && ++i == argc)
 			fail(g_strdup_printf("option '-%s' wants %s behind it", name, option->argument), STATUS_USAGE);
 		apply(option, option->argument ? argv[i] : "");
