@@ -2,6 +2,7 @@
 /* Finding a program, following "#!", and mapping it and its interpreter as planned by elf.c. */
 #include "target/linux/load.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glib.h>
@@ -142,6 +143,20 @@ static char *find_program(const char *name)
 	return found ? found : g_strdup(name);
 }
 
+/* What people call an ELF machine, as far as they are likely to meet it. */
+static const char *machine_name(unsigned machine)
+{
+	static const struct { unsigned machine; const char *name; } names[] = {
+		{ EM_386, "i386" }, { EM_X86_64, "x86_64" }, { EM_ARM, "arm" }, { EM_AARCH64, "aarch64" }, { EM_RISCV, "riscv" },
+		{ EM_PPC, "powerpc" }, { EM_PPC64, "powerpc64" }, { EM_MIPS, "mips" }, { EM_S390, "s390x" }, { EM_SPARCV9, "sparc64" },
+	};
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(names); i++)
+		if (names[i].machine == machine)
+			return names[i].name;
+	return "one it has no name for";
+}
+
 struct LinuxProgram *linux_open(const struct LinuxOptions *options, int argc, char **argv, char **error, int *status)
 {
 	if (!path_init(options->sysroot, error)) {
@@ -179,8 +194,8 @@ struct LinuxProgram *linux_open(const struct LinuxOptions *options, int argc, ch
 	}
 	program->guest = guest_by_elf(program->plan.machine, program->plan.class, program->plan.data);
 	if (!program->guest) {
-		*error = g_strdup_printf("cannot run '%s': it is a program for an unsupported machine (ELF machine %u, %s-bit)", path, program->plan.machine,
-					 program->plan.class == 2 ? "64" : "32");
+		*error = g_strdup_printf("cannot run '%s': it is a program for an unsupported machine (%s, %s-bit)", path,
+					 machine_name(program->plan.machine), program->plan.class == ELFCLASS64 ? "64" : "32");
 		goto close;
 	}
 	if (!elf_parse(&source, &program->plan, &why)) {
