@@ -575,7 +575,7 @@ static void gen_call(void)
 	if (one_in(4)) {        /* flags: read, written, or kept over a comparison */
 		unsigned kind = below(3);
 		Ref a = float_operand(IR_F64), b = float_operand(IR_F64), old = kind ? below(NINT) : int_operand(), d = below(NINT);
-		while ((reserved >> old & 1 && kind) || reserved >> d & 1) {
+		while ((kind && reserved >> old & 1) || reserved >> d & 1) {
 			old = kind ? below(NINT) : old;
 			d = below(NINT);
 		}
