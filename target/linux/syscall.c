@@ -266,7 +266,8 @@ bool linux_syscall(struct Cpu *cpu)
 			result = invoke(row, cpu, a);
 	}
 
-	if (row && row->restart == RESTART_nohand && result == -EINTR)
+	/* not every host can tell which of the two its kernel meant */
+	if (row && row->restart == RESTART_nohand && (result == -EINTR || result == -GUEST_ERESTARTSYS))
 		result = -GUEST_ERESTARTNOHAND;
 
 	/* a special result leaves the registers alone; signal_deliver() goes on from Task.restart */
