@@ -116,6 +116,17 @@ void fault_thread_init(void)
 
 /* -- guarded copies -------------------------------------------------------------------------------------------------- */
 
+#ifdef FORERUN_SANITIZED
+/* The sanitizer's memcpy() judges addresses, and those of a guest may be anything. */
+__attribute__((no_sanitize("address", "undefined"))) static void copy(void *to, const void *from, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		((volatile char *)to)[i] = ((const volatile char *)from)[i];
+}
+#else
+#define copy memcpy
+#endif
+
 /* Copies with faults guarded. The copy is repeated when the fault was a write to a page that the translator watches. */
 static bool guarded_copy(void *to, const void *from, size_t len, bool writes_guest)
 {
@@ -129,7 +140,7 @@ static bool guarded_copy(void *to, const void *from, size_t len, bool writes_gue
 			return false;
 	}
 	cpu->recover = &here;
-	memcpy(to, from, len);
+	copy(to, from, len);
 	ok = true;
 	cpu->recover = outer;
 	return ok;
