@@ -40,6 +40,7 @@ static const struct {
 	{ "nochain", LOG_NOCHAIN, "return to the run loop after each block (makes exec and cpu complete)" },
 	{ "page", LOG_PAGE, "the guest's memory map at start" },
 	{ "unimp", LOG_UNIMP, "requests for what is not implemented" },
+	{ "stats", LOG_STATS, "at the end, how much was translated and why translated code was left" },
 };
 
 unsigned log_items;

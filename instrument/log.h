@@ -10,6 +10,7 @@
 enum LogItem {
 	LOG_IN_ASM = 1 << 0, LOG_OP = 1 << 1, LOG_OP_OPT = 1 << 2, LOG_OUT_ASM = 1 << 3, LOG_EXEC = 1 << 4, LOG_CPU = 1 << 5,
 	LOG_STRACE = 1 << 6, LOG_PLUGIN = 1 << 7, LOG_NOCHAIN = 1 << 8, LOG_PAGE = 1 << 9, LOG_UNIMP = 1 << 10,
+	LOG_STATS = 1 << 11,
 };
 
 /* The items enabled; read freely, changed by log_set_items() and the monitor. */

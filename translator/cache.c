@@ -241,8 +241,16 @@ struct Block *cache_find_code(const void *host_pc)
 
 void cache_commit(struct CodeBuffer *buf, struct Block *block)
 {
-	cache.code_next = align_up(buf->start, CODE_ALIGN);
-	cache.meta_next = align_up(buf->meta, 16);
+	uint8_t *code_next = align_up(buf->start, CODE_ALIGN), *meta_next = align_up(buf->meta, 16);
+
+	cache.statistics.blocks++;
+	cache.statistics.regions += block->region;
+	cache.statistics.guest_bytes += block->guest_size;
+	cache.statistics.guest_insns += block->ninsns;
+	cache.statistics.host_bytes += code_next - cache.code_next;
+	cache.statistics.meta_bytes += meta_next - cache.meta_next;
+	cache.code_next = code_next;
+	cache.meta_next = meta_next;
 	cache.order[cache.norder] = block;
 	atomic_store_explicit(&cache.norder, cache.norder + 1, memory_order_release);
 	for (unsigned which = 0; which < 2; which++)
@@ -254,9 +262,6 @@ void cache_commit(struct CodeBuffer *buf, struct Block *block)
 	atomic_store_explicit(bucket, block, memory_order_release);
 	if (perfmap_active())
 		perfmap_add(block);
-	cache.statistics.blocks++;
-	cache.statistics.guest_bytes += block->guest_size;
-	cache.statistics.guest_insns += block->ninsns;
 }
 
 /* -- chaining --------------------------------------------------------------------------------------------------- */
@@ -453,7 +458,6 @@ void cache_flush_all(void)
 	cache.meta_next = cache.meta;
 	cpu_for_each(forget_cpu, NULL);
 	cache.statistics.flushes++;
-	cache.statistics.blocks = cache.statistics.guest_bytes = cache.statistics.guest_insns = 0;
 	cache.generation++;
 	cache_unlock();
 	instrument_flush();

@@ -9,6 +9,7 @@
 #include "instrument/probe.h"
 #include "translator/cpus.h"
 #include "translator/fault.h"
+#include "translator/statistics.h"
 #include "translator/translate.h"
 
 /* -- dumps ------------------------------------------------------------------------------------------------------- */
@@ -57,6 +58,7 @@ static struct Block *find_block(struct Cpu *cpu)
 
 	if (__atomic_load_n(&jump->tag, __ATOMIC_RELAXED) == tag)
 		return (struct Block *)jump->block;
+	statistics_count(COUNT_LOOKUP);
 	struct Block *block = cache_find(cpu->pc, cpu->key);
 	if (block && !translator.no_chain) {
 		jump->code = block->code;
@@ -106,6 +108,20 @@ static bool attend(struct Cpu *cpu)
 	return cpu->env->interrupt(cpu);
 }
 
+/* Why translated code was left, for -d stats. */
+static void count_leave(const struct Cpu *cpu)
+{
+	static const uint8_t reasons[CAUSE_COUNT] = {
+		[CAUSE_SYSCALL] = COUNT_SYSCALL, [CAUSE_INTERRUPT] = COUNT_INTERRUPT, [CAUSE_HOT] = COUNT_HOT,
+	};
+	enum Count reason = reasons[cpu->cause];
+
+	statistics_count(COUNT_ENTER);
+	if (cpu->cause == CAUSE_NONE)
+		reason = cpu->leave_site ? COUNT_EXIT : COUNT_INDIRECT;
+	statistics_count(reason != COUNT_ENTER ? reason : COUNT_EXCEPTION);
+}
+
 /* Runs blocks until something is for the environment: Cpu.cause. */
 static void run_blocks(struct Cpu *cpu)
 {
@@ -134,6 +150,8 @@ static void run_blocks(struct Cpu *cpu)
 			dump_entry(cpu, block);
 		host->enter(cpu, block);
 		cpus_leave(cpu);
+		if (log_wants(LOG_STATS))
+			count_leave(cpu);
 		if (cpu->cause == CAUSE_HOT) {
 			cpu->cause = CAUSE_NONE;
 			translate_region(cpu);

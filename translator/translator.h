@@ -80,10 +80,14 @@ void translator_fork_prepare(void);
 void translator_fork_done(bool child);
 
 struct CacheStatistics {
-	size_t code_bytes, code_used, meta_used;
-	uint64_t blocks, guest_bytes, guest_insns, flushes, invalidations, chains;
+	size_t code_bytes, code_used, meta_used;        /* of the cache as it is now */
+	/* since the start, forks' parents included: what was translated (regions are blocks too), the memory it took, padding included, and events */
+	uint64_t blocks, regions, guest_bytes, guest_insns, host_bytes, meta_bytes, flushes, invalidations, chains;
 };
 void cache_statistics(struct CacheStatistics *statistics);
+/* Writes these and the counts of the run loop to the log, a line "name: number" each, if -d stats asks for them. At the end of the process, when no cpu
+ * runs any more. */
+void translator_log_statistics(void);
 
 /* -- faults --------------------------------------------------------------------------------------------------------- */
 

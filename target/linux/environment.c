@@ -133,7 +133,6 @@ int linux_run(struct LinuxProgram *program)
 	if (!task_leave(task))
 		for (;;)        /* the process goes on with its other threads */
 			host_syscall(SYS_exit, status);
-	instrument_exit();
-	log_flush();
+	process_report();
 	return status & 0xff;
 }

@@ -194,8 +194,7 @@ static int64_t execute(struct Task *task, struct Exec *exec)
 	log_flush();
 	if (alone) {
 		process_stop_other_tasks();
-		instrument_exit();
-		log_flush();
+		process_report();
 	}
 	signal_exec(task);
 	int64_t result = host_syscall(SYS_execve, exec->guest ? self_path() : exec->path, exec->argv->pdata, exec->envp->pdata);

@@ -216,6 +216,13 @@ void process_resume_other_tasks(void)
 
 /* -- ends ----------------------------------------------------------------------------------------------------------- */
 
+void process_report(void)
+{
+	instrument_exit();
+	translator_log_statistics();
+	log_flush();
+}
+
 /* What is left to do for a process that no longer runs guest code. One that runs in its parent's memory leaves the plugins and the log to it. */
 static void finish(struct Task *task)
 {
@@ -224,8 +231,7 @@ static void finish(struct Task *task)
 		return;
 	if (task)
 		process_stop_other_tasks();
-	instrument_exit();
-	log_flush();
+	process_report();
 }
 
 void process_exit(int status)

@@ -17,6 +17,8 @@ bool task_leave(struct Task *task);
 /* The end of a task whose cpu_run() has returned: of the thread, or with the last one the process. */
 void task_end(struct Task *task);
 
+/* What plugins, -d stats and log have to say before the process ends or executes another program. No cpu runs guest code any more. */
+void process_report(void);
 /* Where a task waits that is to run no more guest code; comes back only if process_resume_other_tasks() is called. Signals blocked. */
 void process_park(struct Task *task);
 /* Takes process_stop_other_tasks() back: the exec failed. */
