@@ -28,11 +28,11 @@ static unsigned accesses_of(unsigned op)
 void pass_begin(struct ProbeUnit *unit, struct Ir *ir, struct Cpu *cpu)
 {
 	unsigned n = ir->ninsns, at = 0;
-	struct ProbeList *lists = arena_alloc(ir->arena, 3 * n * sizeof *lists);
+	struct ProbeList *lists = arena_alloc(ir->arena, (3 * n + ir->nblocks) * sizeof *lists);
 
 	*unit = (struct ProbeUnit){
 		.ir = ir, .cpu = cpu, .accesses = arena_alloc(ir->arena, n + 1),
-		.insn = lists, .before = lists + n, .after = lists + 2 * n,
+		.insn = lists, .before = lists + n, .after = lists + 2 * n, .block = lists + 3 * n, .at = -1u,
 	};
 	for (unsigned i = 0; i < ir->nins; i++) {
 		if (ir->ins[i].op == IR_MARK)
@@ -41,20 +41,31 @@ void pass_begin(struct ProbeUnit *unit, struct Ir *ir, struct Cpu *cpu)
 	}
 }
 
+bool pass_next_block(struct ProbeUnit *unit)
+{
+	const struct Ir *ir = unit->ir;
+
+	if (++unit->at == ir->nblocks)
+		return false;
+	unit->first = ir->blocks[unit->at].first;
+	unit->ninsns = (unit->at + 1 < ir->nblocks ? ir->blocks[unit->at + 1].first : ir->ninsns) - unit->first;
+	return true;
+}
+
 unsigned probe_ninsns(const struct ProbeUnit *unit)
 {
-	return unit->ir->ninsns;
+	return unit->ninsns;
 }
 
 uint64_t probe_block_pc(const struct ProbeUnit *unit)
 {
-	return unit->ir->pc;
+	return unit->ir->insns[unit->first].pc;
 }
 
 const struct IrInsn *probe_insn(const struct ProbeUnit *unit, unsigned index)
 {
-	assert(index < unit->ir->ninsns);
-	return &unit->ir->insns[index];
+	assert(index < unit->ninsns);
+	return &unit->ir->insns[unit->first + index];
 }
 
 struct Cpu *probe_cpu(const struct ProbeUnit *unit)
@@ -64,16 +75,17 @@ struct Cpu *probe_cpu(const struct ProbeUnit *unit)
 
 unsigned probe_insn_accesses(const struct ProbeUnit *unit, unsigned index)
 {
-	assert(index < unit->ir->ninsns);
-	return unit->accesses[index];
+	assert(index < unit->ninsns);
+	return unit->accesses[unit->first + index];
 }
 
 void probe_attach(struct ProbeUnit *unit, enum ProbePlace place, unsigned index, const struct Probe *probe)
 {
-	assert(place == PROBE_BLOCK || index < unit->ir->ninsns);
+	assert(place == PROBE_BLOCK || index < unit->ninsns);
 	if (probe->kind == PROBE_CALL && probe->cond == COND_NEVER)
 		return;
-	struct ProbeList *list = place == PROBE_BLOCK ? &unit->block : place == PROBE_INSN ? &unit->insn[index] :
+	index += unit->first;
+	struct ProbeList *list = place == PROBE_BLOCK ? &unit->block[unit->at] : place == PROBE_INSN ? &unit->insn[index] :
 				 place == PROBE_MEM_BEFORE ? &unit->before[index] : &unit->after[index];
 	struct Attached *a = arena_alloc(unit->ir->arena, sizeof *a);
 	a->probe = *probe;
@@ -374,8 +386,7 @@ void pass_insert(struct ProbeUnit *unit)
 {
 	struct Ir *ir = unit->ir;
 	const struct Ins *old = ir->ins;
-	unsigned nold = ir->nins, index = 0;
-	bool first = true;
+	unsigned nold = ir->nins, index = 0, block = 0;
 
 	if (!unit->count)
 		return;
@@ -391,15 +402,11 @@ void pass_insert(struct ProbeUnit *unit)
 		if (old[i].op != IR_MARK)
 			continue;
 		index = old[i].imm;
-		if (i + 1 < nold && old[i + 1].op == IR_POLL) {
-			i++;
-			*ir_append(ir, IR_POLL, old[i].type) = old[i];
-		}
-		struct Site site = { .pc = ir->pc, .addr = REF_NONE };
-		if (first)
-			emit_list(ir, &unit->block, &site);
-		first = false;
-		site.pc = ir->insns[index].pc;
+		for (; i + 1 < nold && (old[i + 1].op == IR_POLL || old[i + 1].op == IR_HEAT); i++)
+			*ir_append(ir, old[i + 1].op, old[i + 1].type) = old[i + 1];
+		struct Site site = { .pc = ir->insns[index].pc, .addr = REF_NONE };
+		if (block < ir->nblocks && index == ir->blocks[block].first)
+			emit_list(ir, &unit->block[block++], &site);
 		emit_list(ir, &unit->insn[index], &site);
 	}
 }

@@ -12,17 +12,21 @@ struct ProbeList {
 	struct Attached *first, **end;
 };
 
-/* One translation on its way through the subscribers. All memory is the unit's arena. */
+/* One translation on its way through the subscribers, who see one of its blocks at a time. All memory is the unit's arena. */
 struct ProbeUnit {
 	struct Ir *ir;
 	struct Cpu *cpu;
-	uint8_t *accesses;              /* by guest instruction: PROBE_LOADS | PROBE_STORES */
-	struct ProbeList block;
-	struct ProbeList *insn, *before, *after;        /* by guest instruction */
+	unsigned first, ninsns;         /* the block shown now: guest instructions of the unit */
+	struct ProbeList *block;        /* by block of the unit; the others by guest instruction */
+	unsigned at;                    /* index of the block shown now */
+	uint8_t *accesses;              /* PROBE_LOADS | PROBE_STORES */
+	struct ProbeList *insn, *before, *after;
 	unsigned count;                 /* probes attached in all */
 };
 
 void pass_begin(struct ProbeUnit *unit, struct Ir *ir, struct Cpu *cpu);
+/* Shows the next block of the unit, beginning with the first. False: that was the last. */
+bool pass_next_block(struct ProbeUnit *unit);
 /* Rewrites the unit's instructions with the probes among them. */
 void pass_insert(struct ProbeUnit *unit);
 

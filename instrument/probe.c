@@ -150,7 +150,8 @@ void instrument_unit(struct Ir *ir, struct Cpu *cpu)
 	if (!wanted(EVENT_TRANSLATE))
 		return;
 	pass_begin(&unit, ir, cpu);
-	FOR_EACH(EVENT_TRANSLATE, on_translate, "translation callback", s->on_translate(s, &unit));
+	while (pass_next_block(&unit))
+		FOR_EACH(EVENT_TRANSLATE, on_translate, "translation callback", s->on_translate(s, &unit));
 	pass_insert(&unit);
 }
 

@@ -19,7 +19,7 @@ enum ProbeAccess { PROBE_NOTHING, PROBE_REGISTERS, PROBE_REGISTERS_WRITE };
 
 /* Where a probe goes. */
 enum ProbePlace {
-	PROBE_BLOCK,            /* before the first instruction of the unit */
+	PROBE_BLOCK,            /* before the first instruction of the block */
 	PROBE_INSN,             /* before an instruction */
 	PROBE_MEM_BEFORE,       /* before each memory access of an instruction, its address known; the access may yet fault */
 	PROBE_MEM_AFTER,        /* after each access that succeeded; Cpu.mem_value holds the value if the probe wants it (the access's
@@ -64,7 +64,7 @@ struct Probe {
 	void *owner;            /* struct Plugin */
 };
 
-/* The unit as a subscriber sees it, valid during on_translate. */
+/* The block as a subscriber sees it, valid during on_translate: a region is shown block by block. */
 unsigned probe_ninsns(const struct ProbeUnit *unit);
 uint64_t probe_block_pc(const struct ProbeUnit *unit);
 const struct IrInsn *probe_insn(const struct ProbeUnit *unit, unsigned index);

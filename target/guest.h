@@ -31,7 +31,6 @@ enum Cause {
 	CAUSE_MISALIGNED_STORE,
 	CAUSE_FENCE_I,                  /* instruction memory may have changed; the environment advances pc */
 	CAUSE_INTERRUPT,                /* not an exception: the cpu was asked to leave (cpu_interrupt) */
-	CAUSE_HOT,                      /* likewise: a loop is worth a region (HEAT) */
 	CAUSE_COUNT
 };
 

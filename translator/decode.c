@@ -51,6 +51,7 @@ size_t decode_block(struct Ir *ir, const struct Code *code, unsigned max_insns, 
 	const struct Guest *guest = translator.guest;
 	size_t at = 0, page_end = GUEST_PAGE - (code->pc & (GUEST_PAGE - 1));
 
+	ir_begin_block(ir);
 	for (unsigned n = 0; n < max_insns && at < page_end; n++) {
 		size_t available = code->length - at;
 		if (available < 1u << guest->insn_align)

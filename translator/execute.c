@@ -112,7 +112,7 @@ static bool attend(struct Cpu *cpu)
 static void count_leave(const struct Cpu *cpu)
 {
 	static const uint8_t reasons[CAUSE_COUNT] = {
-		[CAUSE_SYSCALL] = COUNT_SYSCALL, [CAUSE_INTERRUPT] = COUNT_INTERRUPT, [CAUSE_HOT] = COUNT_HOT,
+		[CAUSE_SYSCALL] = COUNT_SYSCALL, [CAUSE_INTERRUPT] = COUNT_INTERRUPT,
 	};
 	enum Count reason = reasons[cpu->cause];
 
@@ -152,10 +152,6 @@ static void run_blocks(struct Cpu *cpu)
 		cpus_leave(cpu);
 		if (log_wants(LOG_STATS))
 			count_leave(cpu);
-		if (cpu->cause == CAUSE_HOT) {
-			cpu->cause = CAUSE_NONE;
-			translate_region(cpu);
-		}
 	} while (cpu->cause == CAUSE_NONE && !atomic_load(&cpu->interrupt));
 }
 

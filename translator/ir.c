@@ -197,8 +197,18 @@ void ir_put(struct Ir *ir, unsigned mem, uint32_t offset, Ref value)
 	ins->imm = offset;
 }
 
+void ir_begin_block(struct Ir *ir)
+{
+	if (ir->nblocks && ir->blocks[ir->nblocks - 1].first == ir->ninsns)
+		return;
+	ir->blocks = room(ir, ir->blocks, ir->nblocks, &ir->blocks_cap, sizeof *ir->blocks);
+	ir->blocks[ir->nblocks++] = (struct IrBlock){ .first = ir->ninsns };
+}
+
 void ir_mark(struct Ir *ir, uint64_t pc, const void *bytes, unsigned length)
 {
+	if (!ir->nblocks)
+		ir_begin_block(ir);
 	ir->insns = room(ir, ir->insns, ir->ninsns, &ir->insns_cap, sizeof *ir->insns);
 	struct IrInsn *insn = &ir->insns[ir->ninsns];
 	insn->pc = pc;

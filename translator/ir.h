@@ -85,7 +85,7 @@ enum { FPX_INEXACT = 1, FPX_UNDERFLOW = 2, FPX_OVERFLOW = 4, FPX_DIVZERO = 8, FP
 /* Orders that a FENCE enforces: earlier kind before later kind. */
 enum { IR_FENCE_RR = 1, IR_FENCE_RW = 2, IR_FENCE_WR = 4, IR_FENCE_WW = 8, IR_FENCE_ALL = 15 };
 
-/* What HEAT adds: a branch is hot after 2^32 / HEAT_STEP times. */
+/* What HEAT adds: a branch is hot each 2^32 / HEAT_STEP times. */
 enum { HEAT_STEP = 1 << 22 };
 
 /* A memory access: Ins.mem. */
@@ -124,6 +124,11 @@ struct IrInsn {
 	uint32_t opcode;        /* for guests with instructions of at most 4 bytes, else 0 */
 	uint8_t length;         /* bytes */
 	uint8_t bytes[15];      /* in guest memory order */
+};
+
+/* A guest block of a unit: as the guest's code would run without regions. Its instructions lie one behind the other in Ir.insns. */
+struct IrBlock {
+	unsigned first;         /* index in Ir.insns */
 };
 
 /* Where a unit is left. */
@@ -171,6 +176,8 @@ struct Ir {
 	unsigned nglobals, nvars, vars_cap;
 	struct IrInsn *insns;
 	unsigned ninsns, insns_cap;
+	struct IrBlock *blocks;         /* one, or the pieces of a region */
+	unsigned nblocks, blocks_cap;
 	struct IrExit *exits;
 	unsigned nexits, exits_cap;
 	struct IrCall *calls;
@@ -199,6 +206,7 @@ void ir_atomic(struct Ir *ir, enum IrOp op, enum IrType type, unsigned mem, Ref 
 void ir_fence(struct Ir *ir, unsigned orders);
 void ir_get(struct Ir *ir, unsigned mem, Ref d, uint32_t offset);
 void ir_put(struct Ir *ir, unsigned mem, uint32_t offset, Ref value);
+void ir_begin_block(struct Ir *ir);                     /* the next MARK begins a guest block, as the first does */
 void ir_mark(struct Ir *ir, uint64_t pc, const void *bytes, unsigned length);
 void ir_poll(struct Ir *ir);
 void ir_emit_label(struct Ir *ir, unsigned label);

@@ -7,7 +7,7 @@
 
 #include "instrument/log.h"
 
-/* Events by name. Those of the run loop say why translated code was left; they count while -d stats is on. */
+/* Events by name. Those called "left" say why translated code was left. They count while -d stats is on. */
 #define COUNTS(X) \
 	X(COUNT_ENTER,          "entries of translated code") \
 	X(COUNT_EXIT,           "left at direct exits") \
@@ -15,7 +15,7 @@
 	X(COUNT_SYSCALL,        "left for system calls") \
 	X(COUNT_EXCEPTION,      "left for other exceptions") \
 	X(COUNT_INTERRUPT,      "left for interrupts") \
-	X(COUNT_HOT,            "left for hot loops") \
+	X(COUNT_HOT,            "hot branches back") \
 	X(COUNT_LOOKUP,         "lookups beyond the table of recent targets")
 
 enum Count {

@@ -10,6 +10,7 @@
 #include "instrument/probe.h"
 #include "translator/decode.h"
 #include "translator/region.h"
+#include "translator/statistics.h"
 
 struct Translator translator;
 
@@ -74,7 +75,7 @@ static bool decode(struct Ir *ir, const struct Request *r, uint64_t *start, uint
 	if (r->region)
 		return region_decode(ir, &scratch, r->branch, start, size);
 	*start = r->pc;
-	*size = decode_block(ir, r->code, r->max_insns, translator.regions && !instrument_active());
+	*size = decode_block(ir, r->code, r->max_insns, translator.regions);
 	return *size != 0;
 }
 
@@ -163,8 +164,9 @@ void translate_region(struct Cpu *cpu)
 	struct Request r = { .cpu = cpu, .key = translator.guest->block_key(cpu), .region = true, .branch = cpu->pc };
 	enum EmitResult result;
 
+	statistics_count(COUNT_HOT);
 	cache_lock();
-	if (!busy && !instrument_active() && region_head(cpu->pc, r.key, &scratch, &r.pc)) {
+	if (!busy && region_head(cpu->pc, r.key, &scratch, &r.pc)) {
 		struct Block *old = cache_find(r.pc, r.key);
 		busy = true;
 		if (!(old && old->region) && translate_locked(&r, &result)) {

@@ -16,7 +16,8 @@ bool translate_fault_address(const struct Cpu *cpu, uint64_t *addr);
 
 enum { TRANSLATE_MAX_INSNS = 512 };     /* no block is longer */
 
-/* The branch at the cpu's pc has been counted hot: makes the loop that it closes a region, if it is one. On the cpu's thread, outside translated code. */
+/* The branch at the cpu's pc has been counted hot: makes the loop that it closes a region, if it is one. Translated code calls it at HEAT and goes on where it
+ * was; what it runs may be forgotten then, but stays in place. All guest state is in the cpu. On the cpu's thread. */
 void translate_region(struct Cpu *cpu);
 
 /* Recent targets of indirect branches of one cpu; translated code reads it. */

@@ -231,10 +231,8 @@ static const struct Block *run(struct Cpu *cpu, const struct Program *program, u
 			break;
 		case CODE_HEAT: case CODE_HEAT_32:
 			if (__builtin_add_overflow(*(uint32_t *)((uint8_t *)cpu + s->imm), (uint32_t)HEAT_STEP,
-						   (uint32_t *)((uint8_t *)cpu + s->imm))) {
-				cpu->cause = CAUSE_HOT;
-				return NULL;
-			}
+						   (uint32_t *)((uint8_t *)cpu + s->imm)))
+				translate_region(cpu);
 			break;
 		case CODE_BR: case CODE_BR_32: s = program->steps + s->imm - 1; break;
 		case CODE_BRCOND: if (ir_eval_cond(s->cond, IR_I64, A, B)) s = program->steps + s->imm - 1; break;

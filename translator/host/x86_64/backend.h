@@ -190,6 +190,7 @@ bool x86_imm32(struct Gen *g, Ref r, int32_t *imm);     /* constant that fits a 
  * is given by class and register. */
 struct CallArg { enum { ARG_INT, ARG_VEC, ARG_VALUE, ARG_MEM, ARG_CPU } kind; int reg; uint64_t value; struct Rm mem; };
 void x86_call_saved(struct Gen *g, const void *fn, const struct CallArg *args, unsigned nargs);
+void x86_emit_heat(struct Gen *g, struct Ins *ins);
 void x86_leave_fault_raise(struct Gen *g, unsigned cause);      /* a guest exception from here; no change of state */
 void x86_store_all(struct Gen *g);              /* stores all stale globals; no change of state, no register used */
 void x86_store_pc(struct Gen *g, bool hot);     /* Cpu.pc = the current mark's; HOT: in line, so that later code may rely on it */

@@ -80,13 +80,11 @@ void x86_call_saved(struct Gen *g, const void *fn, const struct CallArg *args, u
 	call_thunk(g, fn);
 }
 
-/* A call under a condition: the cold path keeps everything, so that the fast path loses nothing. */
-static void emit_conditional(struct Gen *g, struct Ins *ins, const struct IrCall *call)
+/* A call that the jump JUMP into the cold section leads to: that path keeps everything, so that the fast one loses nothing. */
+static void emit_cold_call(struct Gen *g, unsigned jump, const struct IrCall *call)
 {
 	struct CallArg args[IR_MAXARGS];
 
-	enum Cc cc = x86_compare(g, ins->type, ins->cond, ins->a[0], ins->a[1]);
-	unsigned jump = x86_jcc_cold(g, cc);
 	x86_begin_cold(g);
 	x86_cold_here(g, jump);
 	for (unsigned i = 0; i < call->nargs; i++) {
@@ -123,6 +121,22 @@ static void emit_conditional(struct Gen *g, struct Ins *ins, const struct IrCall
 		forget_boxes(g);
 	if (reads_globals(call))
 		g->pc_stored = 0;
+}
+
+static void emit_conditional(struct Gen *g, struct Ins *ins, const struct IrCall *call)
+{
+	enum Cc cc = x86_compare(g, ins->type, ins->cond, ins->a[0], ins->a[1]);
+
+	emit_cold_call(g, x86_jcc_cold(g, cc), call);
+}
+
+void x86_emit_heat(struct Gen *g, struct Ins *ins)
+{
+	static const struct IrCall call = { .fn = translate_region, .flags = IRC_READS | IRC_FP, .nargs = 1, .args = { REF_CPU } };
+
+	asm_op(g->as, 0x81, 0, cpu_mem(ins->imm), 4);
+	asm_32(g->as, HEAT_STEP);
+	emit_cold_call(g, x86_jcc_cold(g, CC_B), &call);
 }
 
 /* -- in line --------------------------------------------------------------------------------------------------------------------------- */

@@ -215,17 +215,6 @@ static void emit_label(struct Gen *g, struct Ins *ins)
 }
 
 /* Counts in memory; the carry says that it is enough. */
-static void emit_heat(struct Gen *g, struct Ins *ins)
-{
-	asm_op(g->as, 0x81, 0, cpu_mem(ins->imm), 4);
-	asm_32(g->as, HEAT_STEP);
-	unsigned jump = x86_jcc_cold(g, CC_B);
-	x86_begin_cold(g);
-	x86_cold_here(g, jump);
-	x86_leave_fault_raise(g, CAUSE_HOT);
-	x86_end_cold(g);
-}
-
 void x86_emit_control(struct Gen *g, struct Ins *ins)
 {
 	switch (ins->op) {
@@ -237,7 +226,7 @@ void x86_emit_control(struct Gen *g, struct Ins *ins)
 		x86_record(g, RECORD_LOAD);
 		asm_op(g->as, 0x84, RAX, cpu_mem(backend.poll_offset), 0);
 		break;
-	case IR_HEAT: emit_heat(g, ins); break;
+	case IR_HEAT: x86_emit_heat(g, ins); break;
 	case IR_LABEL: emit_label(g, ins); break;
 	case IR_BR: case IR_BRCOND: emit_branch(g, ins); break;
 	case IR_EXIT: emit_exit(g, ins); break;
