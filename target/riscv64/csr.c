@@ -182,6 +182,9 @@ enum TranslateResult riscv_tr_csr(struct RiscvTranslation *t)
 		Ref args[] = { REF_CPU, riscv_const(t, number), value, riscv_const(t, operation), riscv_const(t, t->o.rd),
 			       riscv_const(t, t->next) };
 		ir_call(t->ir, REF_NONE, (void *)write_rounding, "write_rounding", IRC_READS | IRC_WRITES | IRC_RAISES, 6, args);
+		/* the block ends here, whether or not it is left: what counts its instructions when it begins must be right */
+		ir_exit(t->ir, t->next, EXIT_JUMP, 0);
+		return TRANSLATE_END;
 	}
 	return TRANSLATE_NEXT;
 }
