@@ -11,13 +11,13 @@
 
 const struct Host *host;
 
-enum { DEFAULT_MAX_INSNS = 128 };
+enum { DEFAULT_MAX_INSNS = 128, DEFAULT_HEAT = 1024 };
 
 /* What -accel NAME,key=value sets. */
 struct Settings {
 	const char *name;               /* NULL: the best */
 	bool chain, optimise, regions;
-	unsigned long cache_mib, max_insns;
+	unsigned long cache_mib, max_insns, heat;
 };
 
 static const struct Setting {
@@ -30,6 +30,8 @@ static const struct Setting {
 	  offsetof(struct Settings, chain), 0, 0 },
 	{ "opt", "on|off  run the optimiser (default on)", SWITCH, offsetof(struct Settings, optimise), 0, 0 },
 	{ "regions", "on|off  translate hot loops as a whole (default on)", SWITCH, offsetof(struct Settings, regions), 0, 0 },
+	{ "heat", "N  times that a branch back is taken before its loop is hot, 2 to 65536 (default 1024)", NUMBER,
+	  offsetof(struct Settings, heat), 2, 65536 },
 	{ "cache", "N  size of the code cache in MiB, 1 to 1024 (default 128)", NUMBER,
 	  offsetof(struct Settings, cache_mib), 1, 1024 },
 	{ "max-insns", "N  guest instructions per block, 1 to 512 (default 128)", NUMBER,
@@ -105,7 +107,7 @@ static bool choose_host(const char *name, char **error)
 bool translator_init(const struct TranslatorOptions *options, const struct Guest *guest, const struct Environment *env,
 		     char **error)
 {
-	struct Settings s = { .chain = true, .optimise = true, .regions = true };
+	struct Settings s = { .chain = true, .optimise = true, .regions = true, .heat = DEFAULT_HEAT };
 	struct CodeBuffer buf;
 	const char *why;
 
@@ -116,6 +118,7 @@ bool translator_init(const struct TranslatorOptions *options, const struct Guest
 	translator = (struct Translator){
 		.guest = guest, .env = env, .no_chain = options->no_chain || !s.chain, .optimise = s.optimise,
 		.regions = s.regions && s.chain && !options->no_chain && options->max_insns != 1 && s.max_insns != 1,
+		.heat_step = ((1ull << 32) + s.heat - 1) / s.heat,
 		.max_insns = s.max_insns ? MIN(s.max_insns, (unsigned long)TRANSLATE_MAX_INSNS) : DEFAULT_MAX_INSNS,
 	};
 	if (!cache_init(options->cache_size ? options->cache_size : s.cache_mib << 20, host->is_jit, error))

@@ -85,9 +85,6 @@ enum { FPX_INEXACT = 1, FPX_UNDERFLOW = 2, FPX_OVERFLOW = 4, FPX_DIVZERO = 8, FP
 /* Orders that a FENCE enforces: earlier kind before later kind. */
 enum { IR_FENCE_RR = 1, IR_FENCE_RW = 2, IR_FENCE_WR = 4, IR_FENCE_WW = 8, IR_FENCE_ALL = 15 };
 
-/* What HEAT adds: a branch is hot each 2^32 / HEAT_STEP times. */
-enum { HEAT_STEP = 1 << 22 };
-
 /* A memory access: Ins.mem. */
 enum {
 	MEM_8 = 0, MEM_16 = 1, MEM_32 = 2, MEM_64 = 3, MEM_128 = 4,

@@ -62,6 +62,7 @@ struct Translator {
 	bool no_chain;
 	bool optimise;                  /* run ir_optimise() */
 	bool regions;                   /* translate hot loops as one unit */
+	uint32_t heat_step;             /* what HEAT adds: a branch is hot after 2^32 / heat_step times */
 };
 extern struct Translator translator;
 

@@ -230,7 +230,7 @@ static const struct Block *run(struct Cpu *cpu, const struct Program *program, u
 			}
 			break;
 		case CODE_HEAT: case CODE_HEAT_32:
-			if (__builtin_add_overflow(*(uint32_t *)((uint8_t *)cpu + s->imm), (uint32_t)HEAT_STEP,
+			if (__builtin_add_overflow(*(uint32_t *)((uint8_t *)cpu + s->imm), translator.heat_step,
 						   (uint32_t *)((uint8_t *)cpu + s->imm)))
 				translate_region(cpu);
 			break;

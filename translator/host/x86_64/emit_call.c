@@ -135,7 +135,7 @@ void x86_emit_heat(struct Gen *g, struct Ins *ins)
 	static const struct IrCall call = { .fn = translate_region, .flags = IRC_READS | IRC_FP, .nargs = 1, .args = { REF_CPU } };
 
 	asm_op(g->as, 0x81, 0, cpu_mem(ins->imm), 4);
-	asm_32(g->as, HEAT_STEP);
+	asm_32(g->as, translator.heat_step);
 	emit_cold_call(g, x86_jcc_cold(g, CC_B), &call);
 }
 
