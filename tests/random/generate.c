@@ -21,11 +21,6 @@
 #include "target/riscv64/insns.h"
 #include "tests/random/layout.h"
 
-enum {
-	CODE_BASE = 0x100000, DATA_BASE = 0x4000000,
-	ZERO = 0, RA = 1, SP = 2, GP = 3, T0 = 5, T1 = 6, S0 = 8, S1 = 9, A0 = 10, A1 = 11, A2 = 12, A7 = 17,
-};
-
 /* -- random numbers, the same everywhere ---------------------------------------------------------------------------- */
 
 static uint64_t state;
@@ -115,7 +110,7 @@ static uint64_t interesting_fp(void)
 /* -- code -------------------------------------------------------------------------------------------------------- */
 
 static uint8_t code[64 << 20];
-static size_t code_size;
+static size_t code_size, exit_code;
 
 static void put(uint32_t insn, unsigned length)
 {
@@ -363,8 +358,12 @@ static void put_stream(unsigned length)
 
 /* -- the file ---------------------------------------------------------------------------------------------------- */
 
-static void put_exit(uint32_t output, size_t size)
+/* Begins the program: a jump to the streams, and what they come back to when all have run. */
+static void put_frame(uint32_t output, size_t size)
 {
+	load_address(T0, STREAMS_BASE);
+	put(i_type(0x67, 0, ZERO, T0, 0), 4);
+	exit_code = code_size;
 	load_address(A1, output);
 	load_address(A2, size);
 	size_t loop = code_size;
@@ -378,6 +377,7 @@ static void put_exit(uint32_t output, size_t size)
 	put(i_type(0x13, 0, A0, ZERO, 0), 4);
 	put(i_type(0x13, 0, A7, ZERO, 94), 4);
 	put(0x73, 4);
+	code_size = STREAMS_BASE - CODE_BASE;
 }
 
 static bool write_elf(const char *path, const uint8_t *data, size_t data_size, size_t bss)
@@ -443,6 +443,7 @@ int main(int argc, char **argv)
 	collect();
 	size_t data_size = (size_t)streams * STATE_SIZE;
 	uint8_t *data = calloc(1, data_size);
+	put_frame(DATA_BASE, data_size);
 	for (unsigned i = 0; i < streams; i++) {
 		uint32_t address = DATA_BASE + i * STATE_SIZE;
 		fill_state(data + (size_t)i * STATE_SIZE);
@@ -454,7 +455,8 @@ int main(int argc, char **argv)
 			return 2;
 		}
 	}
-	put_exit(DATA_BASE, data_size);
+	load_address(T0, CODE_BASE + exit_code);
+	put(i_type(0x67, 0, ZERO, T0, 0), 4);
 	if (!write_elf(argv[3], data, data_size, 4096)) {
 		perror(argv[3]);
 		return 1;

@@ -1,13 +1,27 @@
 /* SPDX-License-Identifier: MIT */
-/* The state of one random stream as generate.c lays it and compare.c reads it: x0-x31, f0-f31, fcsr, padding, scratch memory. */
+/* What a random program looks like, as generate.c writes it and compare.c and the probe plugins read it. */
 #ifndef FORERUN_RANDOM_LAYOUT_H
 #define FORERUN_RANDOM_LAYOUT_H
 
+/* The state of one stream: x0-x31, f0-f31, fcsr, padding, scratch memory. */
 enum {
 	STATE_MEMORY = 528,             /* bytes from the start of a state to its scratch memory: 16-aligned */
 	SCRATCH_SIZE = 1024,
 	SCRATCH_BASE = 384,             /* where sp, s0 and s1 point in it */
 	STATE_SIZE = STATE_MEMORY + SCRATCH_SIZE + 16,
+};
+
+/* The code: entry and exit of the program, then the streams. */
+enum { CODE_BASE = 0x100000, STREAMS_BASE = CODE_BASE + 0x1000 };
+
+/* The states of all streams, one behind the other. */
+enum { DATA_BASE = 0x4000000 };
+
+/* The x registers that hold together what a stream needs to end: nobody else writes them. t0 and t1 are free within a stream, but state is loaded and
+ * stored through them. */
+enum {
+	ZERO = 0, RA = 1, SP = 2, GP = 3, TP = 4, T0 = 5, T1 = 6, S0 = 8, S1 = 9, A0 = 10, A1 = 11, A2 = 12, A7 = 17,
+	FRAME_REGS = 1u << ZERO | 1u << SP | 1u << GP | 1u << T0 | 1u << T1 | 1u << S0 | 1u << S1,
 };
 
 #endif
