@@ -501,21 +501,61 @@ static void find_last_uses(struct Gen *g)
 }
 _Static_assert(LAST_ARG + IR_MAXARGS <= LAST_RESULT, "one bit per operand");
 
-/* Regions: the vector globals used most stay in registers for the whole unit. Leaves some registers free. */
-static void pin_vectors(struct Gen *g)
+/* -- regions: which globals stay in registers for the whole unit ------------------------------------------------------------------ */
+
+/* How much each instruction counts: eight times as much with each loop round it. NULL if the unit has no loop. */
+static unsigned *loop_weights(struct Ir *ir)
 {
-	enum { VEC_PINS = 10 };
-	struct Ir *ir = g->ir;
+	enum { MAX_DEPTH = 4 };
+	unsigned *label_at = arena_alloc(ir->arena, (ir->nlabels + 1) * sizeof *label_at);
+	int *depth = arena_alloc(ir->arena, (ir->nins + 1) * sizeof *depth);
+	bool loops = false;
+
+	if (!ir->nlabels)
+		return NULL;
+	for (unsigned n = 0; n < ir->nins; n++) {
+		const struct Ins *ins = &ir->ins[n];
+		if (ins->op == IR_LABEL) {
+			label_at[ins->imm] = n + 1;
+		} else if ((ins->op == IR_BR || ins->op == IR_BRCOND) && label_at[ins->imm]) {
+			depth[label_at[ins->imm] - 1]++;
+			depth[n + 1]--;
+			loops = true;
+		}
+	}
+	if (!loops)
+		return NULL;
+	unsigned *weight = arena_alloc(ir->arena, ir->nins * sizeof *weight);
+	int now = 0;
+	for (unsigned n = 0; n < ir->nins; n++) {
+		now += depth[n];
+		weight[n] = 1u << 3 * (now < MAX_DEPTH ? now : MAX_DEPTH);
+	}
+	return weight;
+}
+
+/* How often each global is named, by WEIGHT. */
+static unsigned *count_uses(struct Ir *ir, const unsigned *weight)
+{
 	unsigned *count = arena_alloc(ir->arena, (ir->nglobals + 1) * sizeof *count);
 
 	for (unsigned n = 0; n < ir->nins; n++) {
 		const struct Ins *ins = &ir->ins[n];
 		for (unsigned k = 0; k < 4; k++)
 			if (ir_is_global(ir, ins->a[k]))
-				count[ins->a[k]]++;
+				count[ins->a[k]] += weight[n];
 		if (ir_is_global(ir, ins->d))
-			count[ins->d]++;
+			count[ins->d] += weight[n];
 	}
+	return count;
+}
+
+/* The vector globals used most. Leaves some registers free. */
+static void pin_vectors(struct Gen *g, unsigned *count)
+{
+	enum { VEC_PINS = 10 };
+	struct Ir *ir = g->ir;
+
 	for (unsigned pin = 0; pin < VEC_PINS; pin++) {
 		Ref best = REF_NONE;
 		for (unsigned v = 0; v < ir->nglobals; v++)
@@ -530,20 +570,30 @@ static void pin_vectors(struct Gen *g)
 	}
 }
 
-static bool has_backward_branch(struct Ir *ir)
+/* Integer globals of the base map that are used less than others give them their registers. */
+static void pin_integers(struct Gen *g, const unsigned *count)
 {
-	bool *seen = arena_alloc(ir->arena, ir->nlabels + 1);
+	struct Ir *ir = g->ir;
 
-	if (!ir->nlabels)
-		return false;
-	for (unsigned n = 0; n < ir->nins; n++) {
-		const struct Ins *ins = &ir->ins[n];
-		if (ins->op == IR_LABEL)
-			seen[ins->imm] = true;
-		else if ((ins->op == IR_BR || ins->op == IR_BRCOND) && seen[ins->imm])
-			return true;
+	for (;;) {
+		Ref best = REF_NONE;
+		unsigned least = 0;
+		for (unsigned v = 0; v < ir->nglobals; v++)
+			if (class_of(g, v) == IR_INT && g->var[v].home == NOREG && (best == REF_NONE || count[v] > count[best]))
+				best = v;
+		for (unsigned i = 1; i < backend.npins; i++)
+			if (count[g->pinned[i]] < count[g->pinned[least]])
+				least = i;
+		if (best == REF_NONE || !backend.npins || count[best] <= count[g->pinned[least]])
+			return;
+		Ref victim = g->pinned[least];
+		int reg = g->var[victim].home;
+		x86_store_var(g, victim);
+		x86_drop(g, IR_INT, reg);
+		g->var[victim].home = NOREG;
+		g->var[best].home = reg;
+		g->pinned[least] = best;
 	}
-	return false;
 }
 
 void x86_allocate_begin(struct Gen *g)
@@ -566,9 +616,12 @@ void x86_allocate_begin(struct Gen *g)
 		bind(g, backend.pins[i], backend.pin_regs[i]);
 		g->var[backend.pins[i]].clean = false;
 	}
-	g->regions = has_backward_branch(ir);
+	unsigned *weight = loop_weights(ir);
+	g->regions = weight != NULL;
 	if (g->regions) {
-		pin_vectors(g);
+		unsigned *count = count_uses(ir, weight);
+		pin_integers(g, count);
+		pin_vectors(g, count);
 		all_home(g);
 	}
 }

@@ -7,7 +7,8 @@
  * struct Cpu. rax, rcx and rdx are free.
  *
  * Inside a unit a variable is in a register, in memory, or both:
- *   pinned global     in its home register, or away: in memory alone (after a call, or when the register was wanted)
+ *   pinned global     in its home register, or away: in memory alone (after a call, or when the register was wanted). Units with loops
+ *                     have a map of their own, which entry and exits convert to
  *   other integer     written through to memory; a register may hold a copy
  *   other vector      written back at the unit's edges, at calls and when its register is wanted
  *   temporary         in a register, or spilled to the frame
@@ -117,7 +118,7 @@ struct Gen {
 	uint64_t pc;                    /* of the current mark */
 	uint64_t pc_stored;             /* what Cpu.pc is known to hold, or 0 */
 	uint32_t *labels;               /* hot offsets, or UINT32_MAX */
-	bool regions;                   /* has backward branches: vectors are pinned */
+	bool regions;                   /* has backward branches: the globals used most are pinned */
 	uint32_t slots[SPILL_SLOTS / 32];
 	struct ExitSite *sites, *sites_at;      /* under construction, and where they will be */
 	unsigned nsites;

@@ -5,7 +5,8 @@
  *   number   (offset - previous offset) << 3 | state follows << 2 | enum Record
  *   number   guest pc - previous guest pc, zigzag (the first from Block.pc)
  *   number   of an inlined body: address of the function - that of the previous one, zigzag
- *   state    16-bit mask of base pins that are in memory alone; count; count pairs of vector global and register, whose memory is stale;
+ *   state    16-bit mask of base pins that are not in their register; count; count pairs of a global whose memory is stale and the register it is in
+ *            instead, integer registers from STATE_INTEGER on;
  *            if the mask has STATE_ADDITIONS: count, and for each addition to be made its amount, zigzag, << 2 | wide << 1 | cell is in the cpu,
  *            and the cell - that of the previous one, zigzag
  * Numbers have 7 bits per byte, low first. Without a state the previous record's holds, at first: all pins at home, no vectors. */
@@ -14,7 +15,7 @@
 
 #include "translator/host/x86_64/backend.h"
 
-enum { STATE_ADDITIONS = 0x8000, MAX_STATE = 2 + 1 + 2 * NVEC + 1 + 20 * MAX_ADDITIONS, TABLE_SIZE = 256 << 10, MAX_COLD = 8192 };
+enum { STATE_ADDITIONS = 0x8000, STATE_INTEGER = 16, MAX_STATE = 2 + 1 + 2 * (NVEC + NREGS) + 1 + 20 * MAX_ADDITIONS, TABLE_SIZE = 256 << 10, MAX_COLD = 8192 };
 
 /* The table under construction; translation is under one lock. */
 static struct {
@@ -60,8 +61,15 @@ static unsigned capture(struct Gen *g, uint8_t *state)
 	unsigned away = 0, n = 3;
 
 	for (unsigned i = 0; i < backend.npins; i++)
-		if (g->var[backend.pins[i]].reg == NOREG)
+		if (g->var[backend.pins[i]].reg != backend.pin_regs[i])
 			away |= 1u << i;
+	for (int r = 0; r < NREGS; r++) {
+		uint16_t v = g->owner[IR_INT][r];
+		if (v != NOBODY && ir_is_global(g->ir, v) && !g->var[v].clean && backend.base_home[v] != r) {
+			state[n++] = v;
+			state[n++] = STATE_INTEGER + r;
+		}
+	}
 	for (int r = 0; r < NVEC; r++) {
 		uint16_t v = g->owner[IR_VEC][r];
 		if (v != NOBODY && ir_is_global(g->ir, v) && !g->var[v].clean) {
@@ -238,7 +246,9 @@ bool x86_recover(struct Cpu *cpu, const struct Block *block, void *ucontext, enu
 			memcpy((char *)cpu + backend.guest->globals[backend.pins[i]].offset, &regs[greg_index[backend.pin_regs[i]]], 8);
 	for (unsigned i = 0; i < r.state[2]; i++) {
 		const struct IrGlobal *global = &backend.guest->globals[r.state[3 + 2 * i]];
-		memcpy((char *)cpu + global->offset, &uc->uc_mcontext.fpregs->_xmm[r.state[4 + 2 * i]], global->type == IR_V128 ? 16 : 8);
+		unsigned reg = r.state[4 + 2 * i];
+		const void *value = reg < STATE_INTEGER ? (void *)&uc->uc_mcontext.fpregs->_xmm[reg] : &regs[greg_index[reg - STATE_INTEGER]];
+		memcpy((char *)cpu + global->offset, value, global->type == IR_V128 ? 16 : 8);
 	}
 	if (away & STATE_ADDITIONS)
 		make_additions(r.state + 3 + 2 * r.state[2], cpu);
