@@ -8,6 +8,7 @@ connect
 errors
 version 6
 */
+/* needs: loopback */
 #include "must.h"
 
 #include <arpa/inet.h>
