@@ -23,9 +23,10 @@ void perfmap_open(void)
 	unlink(path);
 	/* behind the descriptors that guests use */
 	int low = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
-	fd = low >= 0 ? fcntl(low, F_DUPFD_CLOEXEC, 500) : -1;
-	if (low >= 0)
+	int high = low >= 0 ? fcntl(low, F_DUPFD_CLOEXEC, 500) : -1;
+	if (high >= 0)
 		close(low);
+	fd = high >= 0 ? high : low;
 	if (fd < 0)
 		report("-perfmap: cannot write %s: %s", path, g_strerror(errno));
 	g_free(path);

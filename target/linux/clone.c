@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "instrument/probe.h"
+#include "target/linux/path.h"
 #include "target/linux/signal.h"
 #include "target/linux/syscalls.h"
 #include "translator/translator.h"
@@ -300,7 +301,7 @@ static bool open_leash(int leash[2])
 {
 	if (pipe2(leash, O_CLOEXEC) != 0)
 		return false;
-	int high = fcntl(leash[1], F_DUPFD_CLOEXEC, 500);
+	int high = fd_dup_high(leash[1], F_DUPFD_CLOEXEC);
 	if (high >= 0) {
 		close(leash[1]);
 		leash[1] = high;

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -109,11 +108,10 @@ static int64_t read_vector(uint64_t addr, GPtrArray *vector, uint64_t *bytes)
 static uint64_t vectors_limit(void)
 {
 	enum { ARG_MAX_KERNEL = 131072, STACK_DEFAULT = 8 << 20 };
-	struct rlimit stack;
 	uint64_t limit = STACK_DEFAULT / 4 * 3;
 
-	if (getrlimit(RLIMIT_STACK, &stack) == 0 && stack.rlim_cur / 4 < limit)
-		limit = stack.rlim_cur / 4;
+	if (limit_of_stack() / 4 < limit)
+		limit = limit_of_stack() / 4;
 	return limit < ARG_MAX_KERNEL ? ARG_MAX_KERNEL : limit;
 }
 
@@ -197,6 +195,7 @@ static int64_t execute(struct Task *task, struct Exec *exec)
 		process_report();
 	}
 	signal_exec(task);
+	limit_pass_on();
 	int64_t result = host_syscall(SYS_execve, exec->guest ? self_path() : exec->path, exec->argv->pdata, exec->envp->pdata);
 	signal_exec_failed(task);
 	if (alone)
@@ -270,9 +269,7 @@ static int64_t path_of_fd(int fd, char path[PATH_MAX], int *kept)
 	path[length] = 0;
 	if (fstat(fd, &wanted) == 0 && stat(path, &found) == 0 && found.st_dev == wanted.st_dev && found.st_ino == wanted.st_ino)
 		return 0;
-	*kept = fcntl(fd, F_DUPFD, 500);
-	if (*kept < 0)
-		*kept = dup(fd);
+	*kept = fd_dup_high(fd, F_DUPFD);
 	snprintf(path, PATH_MAX, "/proc/self/fd/%d", *kept);
 	return *kept < 0 ? -errno : 0;
 }
@@ -294,7 +291,7 @@ int64_t sys_execveat(struct Cpu *cpu, const uint64_t a[6])
 	if (result == 0) {
 		bool named = *from == '/' || (*from && dirfd == AT_FDCWD);
 		fd = *from ? openat(dirfd, named ? path_resolve(from, true, buf) : from, O_PATH | O_CLOEXEC | (flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0)) :
-			     fcntl(dirfd, F_DUPFD_CLOEXEC, 500);
+			     fd_dup_high(dirfd, F_DUPFD_CLOEXEC);
 		struct stat st;
 		if (fd < 0 || fstat(fd, &st) != 0)
 			result = -errno;

@@ -179,7 +179,7 @@ struct LinuxProgram *linux_open(const struct LinuxOptions *options, int argc, ch
 		*status = status_of(-fd);
 		goto fail;
 	}
-	int high = fcntl(fd, F_DUPFD_CLOEXEC, 512);     /* out of the way of plugins' and the guest's own descriptors */
+	int high = fd_dup_high(fd, F_DUPFD_CLOEXEC);     /* out of the way of plugins' and the guest's own descriptors */
 	if (high >= 0) {
 		close(fd);
 		fd = high;

@@ -91,6 +91,28 @@ static int64_t limits(pid_t pid, uint64_t resource, uint64_t new_addr, uint64_t 
 	return result;
 }
 
+uint64_t limit_of_stack(void)
+{
+	int index = kept_index(RLIMIT_STACK);
+	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
+
+	pthread_mutex_lock(&kept_lock);
+	if (kept_set[index])
+		limit = kept[index];
+	else
+		getrlimit(RLIMIT_STACK, &limit);
+	pthread_mutex_unlock(&kept_lock);
+	return limit.rlim_cur;
+}
+
+void limit_pass_on(void)
+{
+	int index = kept_index(RLIMIT_STACK);
+
+	if (kept_set[index])
+		setrlimit(RLIMIT_STACK, &kept[index]);
+}
+
 int64_t sys_prlimit64(struct Cpu *cpu, const uint64_t a[6])
 {
 	(void)cpu;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -28,7 +29,7 @@ bool path_init(const char *folder, char **error)
 		*error = g_strdup_printf("cannot use the sysroot '%s': %s; name a folder with -L", folder, strerror(errno));
 		return false;
 	}
-	sysroot_fd = fcntl(fd, F_DUPFD_CLOEXEC, 512);
+	sysroot_fd = fd_dup_high(fd, F_DUPFD_CLOEXEC);
 	if (sysroot_fd < 0)
 		sysroot_fd = fd;
 	else
@@ -40,6 +41,11 @@ bool path_init(const char *folder, char **error)
 		sysroot = NULL;
 	}
 	return true;
+}
+
+int path_sysroot(void)
+{
+	return sysroot_fd;
 }
 
 /* The path under the sysroot, with absolute links in it taken as relative to it. False: there is none. */
@@ -105,6 +111,17 @@ int64_t path_lookup(uint64_t *addr, bool follow, char buf[PATH_MAX])
 }
 
 /* -- descriptors of our own --------------------------------------------------------------------------------------------- */
+
+int fd_dup_high(int fd, int command)
+{
+	struct rlimit limit;
+	int floor = 500;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < 550)
+		floor = limit.rlim_cur > 100 ? (int)limit.rlim_cur - 50 : (int)limit.rlim_cur / 2;
+	int high = fcntl(fd, command, floor);
+	return high < 0 && errno != EBADF ? fcntl(fd, command, 0) : high;
+}
 
 static int *own;
 static unsigned own_count;

@@ -13,6 +13,9 @@
 /* Once, before the others: SYSROOT of -L or NULL. False with a line in *ERROR if it is no folder. */
 bool path_init(const char *sysroot, char **error);
 
+/* A descriptor (O_PATH) of the sysroot; -1: there is none. */
+int path_sysroot(void);
+
 /* The host path that the guest's path FROM leads to for reading: under the sysroot if it is absolute and exists there, the guest's program for /proc/self/exe
  * (if FOLLOW), else FROM itself. Returns FROM or BUF. Any thread. */
 const char *path_resolve(const char *from, bool follow, char buf[PATH_MAX]);
@@ -43,6 +46,9 @@ bool proc_is_exe(const char *path);
 /* Descriptors of forerun's own, which the guest does not see closed or replaced. Noted once, before guest code runs: those marked close-on-exec, as
  * inherited ones cannot be. */
 void fd_protect_own(void);
+/* Duplicates FD by COMMAND (F_DUPFD, F_DUPFD_CLOEXEC) to a number that is high for the limit on descriptors, out of the guest's way; to any if none is free
+ * there. The new one, or -1 and errno. Any thread. */
+int fd_dup_high(int fd, int command);
 bool fd_is_own(int fd);
 
 #endif

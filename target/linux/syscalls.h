@@ -39,6 +39,10 @@ const struct SyscallRow *syscall_row(int64_t number);
 
 /* Reads the argument kinds; once, before the first call. */
 void syscall_init(void);
+/* The guest's limit on stacks in bytes, which is not the host's once the guest has set it. Any thread. */
+uint64_t limit_of_stack(void);
+/* Makes that limit the host's, for the program that takes over. */
+void limit_pass_on(void);
 /* mm_unprotect() for the buffers of an array of COUNT iovecs at IOV. */
 void syscall_unprotect_iov(uint64_t iov, uint64_t count);
 

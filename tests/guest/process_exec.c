@@ -8,6 +8,7 @@ ignored kept: 1, handler to default: 1
 pending kept: 1
 close-on-exec: closed 1, other open 1
 pid kept: 1
+stack limit kept: 1
 no file: ENOENT
 empty name: ENOENT
 no folder: ENOTDIR
@@ -32,6 +33,7 @@ chain: 10
 #include "must.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -71,6 +73,7 @@ static void show(int argc, char **argv)
 static int executed(int argc, char **argv)
 {
 	struct sigaction ignored, caught;
+	struct rlimit stack;
 	sigset_t pending;
 
 	if (!strcmp(argv[0], "zero")) {
@@ -95,6 +98,7 @@ static int executed(int argc, char **argv)
 		printf("pending kept: %d\n", sigismember(&pending, SIGUSR2));
 		printf("close-on-exec: closed %d, other open %d\n", fcntl(atoi(argv[1]), F_GETFD) < 0, fcntl(atoi(argv[2]), F_GETFD) == 0);
 		printf("pid kept: %d\n", getpid() == atoi(argv[3]));
+		printf("stack limit kept: %d\n", getrlimit(RLIMIT_STACK, &stack) == 0 && stack.rlim_cur == 5 << 20);
 		return 0;
 	}
 	if (!strcmp(argv[0], "chain")) {
@@ -146,6 +150,11 @@ static void kept(void)
 	char numbers[3][16], *args[] = { "kept", numbers[0], numbers[1], numbers[2], NULL };
 	int closed = open("/dev/null", O_RDONLY | O_CLOEXEC), stays = open("/dev/null", O_RDONLY);
 
+	struct rlimit stack;
+
+	MUST(getrlimit(RLIMIT_STACK, &stack) == 0);
+	stack.rlim_cur = 5 << 20;
+	MUST(setrlimit(RLIMIT_STACK, &stack) == 0);
 	signal(SIGHUP, SIG_IGN);
 	handle(SIGUSR1, note, 0);
 	set_mask(SIG_BLOCK, SIGUSR2);
@@ -226,8 +235,11 @@ int main(int argc, char **argv)
 	printf("script, interpreter missing: %s\n", error(execv("./script3", script)));
 
 	printf("fexecve: ");
-	if (!(pid = begin()))
+	if (!(pid = begin())) {
+		struct rlimit few = { 100, 100 };       /* few descriptors */
+		MUST(setrlimit(RLIMIT_NOFILE, &few) == 0);
 		fexecve(open(self, O_RDONLY | O_CLOEXEC), f, environ);
+	}
 	MUST(end(pid) == 0);
 	MUST(symlink(self, "link") == 0 && link("plain", "other") == 0);
 	printf("execveat, folder: ");
