@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "target/linux/syscalls.h"
 #include "target/linux/task.h"
 #include "translator/translator.h"
 
@@ -30,7 +31,7 @@ static const char shared_memory[] = "/SYSV";    /* label of what shmat() made: s
 
 static uint64_t brk_start, brk_end;     /* brk_end is exact, its page is mapped */
 
-static const uint64_t task_size = 1ull << 38, lowest_pick = 0x10000;
+static const uint64_t task_size = 1ull << 38, lowest_pick = 0x10000, grow_gap = 256 * MM_PAGE;
 
 /* -- the table ------------------------------------------------------------------------------------------------------ */
 
@@ -100,7 +101,7 @@ static bool same_file(const struct MmFile *a, const struct MmFile *b)
 /* Whether B can go on where A ends. */
 static bool continues(const struct Mapping *a, const struct Mapping *b)
 {
-	return a->end == b->start && a->label != shared_memory && a->prot == b->prot && a->shared == b->shared && a->label == b->label && same_file(a->file, b->file) &&
+	return a->end == b->start && a->label != shared_memory && a->prot == b->prot && a->shared == b->shared && a->grows == b->grows && a->label == b->label && same_file(a->file, b->file) &&
 	       (!a->file || a->offset + (a->end - a->start) == b->offset);
 }
 
@@ -190,12 +191,18 @@ static bool none_owned(uint64_t start, uint64_t end)
 	return index == nmaps || maps[index].start >= end;
 }
 
+/* Where the room that MAPPING leaves to others ends. */
+static uint64_t low_end(const struct Mapping *mapping)
+{
+	return mapping->grows && mapping->start > grow_gap ? mapping->start - grow_gap : mapping->start;
+}
+
 /* The highest free range of LEN bytes below TOP with START % ALIGN == 0, or 0. */
 static uint64_t find_room(uint64_t len, uint64_t align, uint64_t top)
 {
 	unsigned index = index_of(top - 1);
-	if (index < nmaps && maps[index].start < top)
-		top = maps[index].start;
+	if (index < nmaps && low_end(&maps[index]) < top)
+		top = low_end(&maps[index]);
 	for (;;) {
 		uint64_t bottom = index ? maps[index - 1].end : mm_layout.base + lowest_pick;
 		if (top >= bottom && top - bottom >= len) {
@@ -205,7 +212,7 @@ static uint64_t find_room(uint64_t len, uint64_t align, uint64_t top)
 		}
 		if (!index)
 			return 0;
-		top = maps[--index].start;
+		top = low_end(&maps[--index]);
 	}
 }
 
@@ -371,7 +378,7 @@ int64_t mm_mmap(uint64_t addr, size_t len, int prot, int flags, int fd, uint64_t
 		uint64_t start = result;
 		code = mm_forget_code(start, start + size);
 		table_put(&(struct Mapping){ .start = start, .end = start + size, .offset = file ? offset : 0, .file = file_hold(file), .prot = prot,
-					     .shared = (flags & MAP_TYPE) != MAP_PRIVATE });
+					     .shared = (flags & MAP_TYPE) != MAP_PRIVATE, .grows = flags & MAP_GROWSDOWN });
 	}
 out:
 	file_drop(file);
@@ -397,16 +404,25 @@ int64_t mm_munmap(uint64_t addr, size_t len)
 int64_t mm_mprotect(uint64_t addr, size_t len, int prot)
 {
 	uint64_t end;
-	if (prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | 8 /* PROT_SEM */) || addr % MM_PAGE)
+	if (prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | 8 /* PROT_SEM */ | PROT_GROWSDOWN) || addr % MM_PAGE)
 		return -EINVAL;
 	if (!len)
 		return 0;
 	if (!good_range(addr, len, &end))
 		return -ENOMEM;
+	bool from_start = prot & PROT_GROWSDOWN;
 	prot &= PROT_READ | PROT_WRITE | PROT_EXEC;
 	int64_t result = 0;
-	uint64_t at = addr;
 	pthread_mutex_lock(&mm_lock);
+	if (from_start) {
+		struct Mapping *stack = mm_find(addr);
+		if (!stack || !(stack->grows || (stack->label && !strcmp(stack->label, "[stack]")))) {
+			pthread_mutex_unlock(&mm_lock);
+			return stack ? -EINVAL : -ENOMEM;
+		}
+		addr = stack->start;
+	}
+	uint64_t at = addr;
 	/* mapping by mapping, as the kernel: what precedes a hole or a refusal is changed */
 	while (at < end) {
 		struct Mapping *mapping = mm_find(at);
@@ -624,6 +640,27 @@ int64_t mm_shmdt(uint64_t addr)
 	return result;
 }
 
+/* -- stacks that grow ------------------------------------------------------------------------------------------------ */
+
+bool mm_grow(uint64_t addr)
+{
+	uint64_t limit = limit_of_stack();
+	bool grown = false;
+
+	pthread_mutex_lock(&mm_lock);
+	unsigned index = index_of(addr);
+	struct Mapping *mapping = index < nmaps ? &maps[index] : NULL;
+	if (mapping && mapping->grows && mapping->start > addr) {
+		uint64_t start = page_down(addr), bottom = index && maps[index - 1].prot ? maps[index - 1].end + grow_gap : lowest_pick;
+		grown = start >= bottom && mapping->end - start <= limit &&
+			host_mmap(start, mapping->start - start, mm_host_prot(mapping->prot), MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) >= 0;
+		if (grown)
+			mapping->start = start;
+	}
+	pthread_mutex_unlock(&mm_lock);
+	return grown;
+}
+
 /* -- the heap -------------------------------------------------------------------------------------------------------- */
 
 void mm_set_brk(uint64_t start)
@@ -688,7 +725,7 @@ void mm_for_each(void (*fn)(const struct MmRange *range, void *data), void *data
 	for (unsigned i = 0; i < count; i++) {
 		struct MmFile *file = copy[i].file;
 		fn(&(struct MmRange){ .start = copy[i].start, .end = copy[i].end, .offset = copy[i].offset, .prot = copy[i].prot,
-				      .shared = copy[i].shared, .dev = file ? file->dev : 0, .ino = file ? file->ino : 0,
+				      .shared = copy[i].shared, .grows = copy[i].grows, .dev = file ? file->dev : 0, .ino = file ? file->ino : 0,
 				      .path = file ? file->path : copy[i].label ? copy[i].label : "" }, data);
 	}
 

@@ -23,6 +23,7 @@ struct Mapping {
 	const char *label;              /* or NULL */
 	int prot;                       /* the guest's PROT_READ | WRITE | EXEC */
 	bool shared;
+	bool grows;                     /* downwards, when the guest touches what is below: MAP_GROWSDOWN */
 };
 
 extern pthread_mutex_t mm_lock;

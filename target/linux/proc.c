@@ -45,9 +45,9 @@ static void smaps_entry(const struct MmRange *range, void *data)
 	GString *text = data;
 	maps_line(range, text);
 	g_string_append_printf(text, "Size:           %8llu kB\nKernelPageSize:        4 kB\nMMUPageSize:           4 kB\n"
-			       "Rss:            %8u kB\nVmFlags:%s%s%s%s mr mw me\n", (unsigned long long)(range->end - range->start) / 1024, 0,
+			       "Rss:            %8u kB\nVmFlags:%s%s%s%s mr mw me%s\n", (unsigned long long)(range->end - range->start) / 1024, 0,
 			       range->prot & PROT_READ ? " rd" : "", range->prot & PROT_WRITE ? " wr" : "", range->prot & PROT_EXEC ? " ex" : "",
-			       range->shared ? " sh" : "");
+			       range->shared ? " sh" : "", range->grows ? " gd" : "");
 }
 
 static void text_maps(GString *text)

@@ -229,6 +229,16 @@ static int64_t invoke(const struct SyscallRow *row, struct Cpu *cpu, const uint6
 	return row->function(cpu, a);
 }
 
+/* A call found nothing where one of its arguments points, as it may below a stack that grows. True if there is something now. */
+static bool grow_to(const uint64_t a[6])
+{
+	bool grown = false;
+
+	for (unsigned i = 0; i < 6; i++)
+		grown |= mm_grow(a[i]);
+	return grown;
+}
+
 /* Says once for each number that we do not know it. */
 static int64_t unknown(struct Cpu *cpu, int64_t number)
 {
@@ -262,7 +272,7 @@ bool linux_syscall(struct Cpu *cpu)
 		result = unknown(cpu, number);
 	} else {
 		result = invoke(row, cpu, a);
-		if (result == -EFAULT && mm_unprotect_all())
+		if (result == -EFAULT && (mm_unprotect_all() | grow_to(a)))
 			result = invoke(row, cpu, a);
 	}
 

@@ -9,11 +9,13 @@ remap
 advice
 brk
 many
+growing down
 */
 #include "must.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -104,6 +106,50 @@ static void advice(void)
 	puts("advice");
 }
 
+static char *volatile below;            /* so that the compiler asks no questions */
+
+/* A mapping that reaches down to what is touched below it, by instructions and by system calls, up to other mappings and the limit on stacks. */
+static void growing(void)
+{
+	enum { FREE = 6000, GAP = 256 };
+	struct rlimit limit = { 1000 * PAGE, RLIM_INFINITY };
+	char *room = mmap(NULL, FREE * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0), *top = room + FREE * PAGE;
+	int fds[2], status;
+
+	MUST(room != MAP_FAILED && munmap(room + PAGE, (FREE - 1) * PAGE) == 0 && setrlimit(RLIMIT_STACK, &limit) == 0);
+	char *stack = mmap(top - PAGE, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_GROWSDOWN, -1, 0);
+	MUST(stack == top - PAGE);
+	stack[0] = 1;
+	below = stack - 1;
+	*below = 2;                                             /* the page below */
+	MUST(stack[-PAGE] == 0 && *below == 2);
+	below = stack - 20 * PAGE;
+	MUST(*below == 0 && !memcmp(below, below + PAGE, PAGE)); /* more than one at a time, by a load */
+	below = stack - 40 * PAGE;
+	MUST(pipe(fds) == 0 && write(fds[1], "x", 1) == 1 && read(fds[0], below, 1) == 1 && *below == 'x');
+	MUST(mprotect(below + 3 * PAGE, PAGE, PROT_READ | PROT_GROWSDOWN) == 0);
+	if (fork() == 0)
+		*below = 1, _exit(0);                           /* from the start of the mapping on */
+	MUST(wait(&status) > 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+	MUST(mprotect(below, 4 * PAGE, RW) == 0 && mprotect(room, PAGE, PROT_READ | PROT_GROWSDOWN) == -1 && errno == EINVAL);
+	if (fork() == 0) {
+		below = top - 1001 * PAGE;                      /* more than the limit */
+		*below = 1, _exit(0);
+	}
+	MUST(wait(&status) > 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+	limit.rlim_cur = FREE * PAGE;
+	MUST(setrlimit(RLIMIT_STACK, &limit) == 0);
+	if (fork() == 0) {
+		below = room + 200 * PAGE;                      /* too near to its neighbour */
+		*below = 1, _exit(0);
+	}
+	MUST(wait(&status) > 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+	below = room + (GAP + 2) * PAGE;
+	*below = 3;
+	MUST(munmap(below, top - below) == 0 && munmap(room, PAGE) == 0);
+	puts("growing down");
+}
+
 int main(void)
 {
 	char *p = map(3 * PAGE, MAP_NORESERVE);
@@ -129,5 +175,6 @@ int main(void)
 		stripes[i * PAGE] = 1;
 	MUST(mprotect(stripes, 2000 * PAGE, RW) == 0 && munmap(stripes + PAGE, 1998 * PAGE) == 0);
 	puts("many");
+	growing();
 	return 0;
 }
