@@ -128,6 +128,28 @@ int64_t sys_openat(struct Cpu *cpu, const uint64_t a[6])
 	return fd != PROC_NOT_OURS ? fd : host_syscall_blocking(SYS_openat, (int)a[0], path, (int)a[2], (mode_t)a[3]);
 }
 
+/* openat2 with rules for the way to the file, which the kernel is to keep. Below DIRFD (BENEATH, IN_ROOT) there is nothing of ours; else an absolute path may
+ * lead to the sysroot, whose root is then that of the way, or to an emulated file, if the host's file of that name may be opened. */
+static int64_t open_restricted(const uint64_t a[6], const struct open_how *how, const char *given)
+{
+	bool absolute = given[0] == '/' && !(how->resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT));
+	char buf[PATH_MAX];
+
+	if (absolute && path_sysroot() >= 0 && path_resolve(given, !(how->flags & O_NOFOLLOW), buf) == buf && strncmp(given, "/proc/", 6)) {
+		struct open_how rooted = *how;
+		rooted.resolve |= RESOLVE_IN_ROOT;
+		return host_syscall_blocking(SYS_openat2, path_sysroot(), given, &rooted, sizeof rooted);
+	}
+	int64_t fd = host_syscall_blocking(SYS_openat2, (int)a[0], given, a[2], a[3]);
+	if (fd < 0 || !absolute || how->flags & O_PATH || !may_be_proc(given))
+		return fd;
+	int64_t ours = proc_open(given, how->flags);
+	if (ours == PROC_NOT_OURS)
+		return fd;
+	host_syscall(SYS_close, fd);
+	return ours;
+}
+
 int64_t sys_openat2(struct Cpu *cpu, const uint64_t a[6])
 {
 	char given[PATH_MAX], buf[PATH_MAX];
@@ -141,8 +163,8 @@ int64_t sys_openat2(struct Cpu *cpu, const uint64_t a[6])
 		return -EINVAL;
 	if (!guest_read(&how, a[2], sizeof(how)))
 		return -EFAULT;
-	if (how.resolve)        /* the guest's own rules for the way to the file leave no room for ours */
-		return host_syscall_blocking(SYS_openat2, (int)a[0], given, a[2], a[3]);
+	if (how.resolve)
+		return open_restricted(a, &how, given);
 	int64_t fd = open_resolve(a[0], given, how.flags, &path, buf);
 	return fd != PROC_NOT_OURS ? fd : host_syscall_blocking(SYS_openat2, (int)a[0], path, a[2], a[3]);
 }
