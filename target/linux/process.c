@@ -234,6 +234,11 @@ static void finish(struct Task *task)
 	process_report();
 }
 
+void process_finish(void)
+{
+	finish(task_current());
+}
+
 void process_exit(int status)
 {
 	finish(task_current());

@@ -100,6 +100,8 @@ struct Task *task_new(struct Cpu *cpu);
 void process_exit(int status) __attribute__((noreturn));
 /* Ends it by signal SIG as the guest would die of it (core dump flag included): instrument_exit(), log, default action, kill. */
 void process_die(int sig) __attribute__((noreturn));
+/* What these two do first, for who ends the process by a call that does not return. The calling thread may do no more than make that call. */
+void process_finish(void);
 /* All other guest threads of the process stop running guest code for good; returns when none does (execve, exit). They may still be inside a host
  * system call. */
 void process_stop_other_tasks(void);
