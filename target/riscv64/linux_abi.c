@@ -33,7 +33,7 @@ static const char *cpuinfo(void)
 {
 	static char text[1024];
 
-	snprintf(text, sizeof text, "hart\t\t: 0\nisa\t\t: %s\nmmu\t\t: sv48\nmvendorid\t: 0x0\nmarchid\t\t: 0x0\nmimpid\t\t: 0x0\n\n", riscv_isa_string());
+	snprintf(text, sizeof text, "hart\t\t: 0\nisa\t\t: %s\nmmu\t\t: sv39\nmvendorid\t: 0x0\nmarchid\t\t: 0x0\nmimpid\t\t: 0x0\n\n", riscv_isa_string());
 	return text;
 }
 
