@@ -8,7 +8,11 @@
  * A guest program runs in threads; each has a cpu of its own, an opaque `void *cpu`. It is valid while that thread lives, and may be passed to the
  * functions below on that thread only, in a callback. Addresses are guest virtual addresses in bytes.
  *
- * Everything here may run on several threads at once, except where a function says otherwise. */
+ * Everything here may run on several threads at once, except where a function says otherwise.
+ *
+ * Locks of the plugin's own are free to use, with one rule. `needs` is asked at translation under forerun's translation lock, which qemulib_flush() and
+ * qemulib_write_memory() take, too. So do not call these two while holding a lock that one of the `needs` functions takes: let go of it first. All
+ * other functions here may be called under any lock. Let no callback wait for another guest thread to make progress. */
 #ifndef FORERUN_PLUGINS_H
 #define FORERUN_PLUGINS_H
 
