@@ -27,6 +27,44 @@ static void vec_op(struct Gen *g, unsigned op, int reg, struct Rm rm)
 		asm_op(g->as, op, reg, rm, 0);
 }
 
+void x86_load_pool(struct Gen *g, int d, enum Pool p) { vec_op(g, 0x10 | X_0F | X_F2, d, rm_at(pool_at(p))); }
+
+/* A NaN in REG becomes the canonical one, out of line; code that is out of line itself jumps over it. */
+static void canonical_nan(struct Gen *g, int reg, bool single)
+{
+	enum Pool nan = single ? POOL_NAN32 : POOL_NAN64;
+
+	vec_op(g, 0x2e | X_0F | (single ? 0 : X_66), reg, rm_reg(reg));
+	if (g->as == &g->cold) {
+		uint8_t *jump = asm_jcc_short(g->as, CC_NP);
+		x86_load_pool(g, reg, nan);
+		asm_here(g->as, jump);
+		return;
+	}
+	unsigned jump = x86_jcc_cold(g, CC_P);
+	x86_begin_cold(g);
+	x86_cold_here(g, jump);
+	x86_load_pool(g, reg, nan);
+	x86_back(g);
+	x86_end_cold(g);
+}
+
+static void box(struct Gen *g, int reg)
+{
+	if (x86_features & HAS_AVX)
+		asm_vex(g->as, 0x56 | X_0F, reg, reg, rm_at(pool_at(POOL_BOX)), 0);
+	else
+		asm_op(g->as, 0x56 | X_0F, reg, rm_at(pool_at(POOL_BOX)), 0);
+}
+
+void x86_exact(struct Gen *g, int reg, unsigned know, unsigned loose)
+{
+	if (loose & REP_ARITH)
+		canonical_nan(g, reg, know & REP_SINGLE);
+	if (loose & REP_SINGLE)
+		box(g, reg);
+}
+
 static bool is_wide(const struct Gen *g, Ref v)
 {
 	return !is_global(g, v) || g->ir->guest->globals[v].type == IR_V128;
@@ -54,16 +92,19 @@ struct Rm x86_var_mem(struct Gen *g, Ref v)
 	return slot_mem(var->slot);
 }
 
+/* Emits the store; a global's register shows the exact value then, which is no change of state if the caller does not make it one. */
 static void emit_store(struct Gen *g, Ref v)
 {
 	struct Rm mem = x86_var_mem(g, v);
+	const struct Var *var = &g->var[v];
 
-	if (class_of(g, v) == IR_INT)
-		asm_mov_store(g->as, X_W, mem, g->var[v].reg);
-	else if (is_wide(g, v))
-		vec_op(g, 0x11 | X_0F, g->var[v].reg, mem);
-	else
-		vec_op(g, 0x11 | X_0F | X_F2, g->var[v].reg, mem);
+	if (class_of(g, v) == IR_INT) {
+		asm_mov_store(g->as, X_W, mem, var->reg);
+		return;
+	}
+	if (is_global(g, v))
+		x86_exact(g, var->reg, var->know, var->loose);
+	vec_op(g, 0x11 | X_0F | (is_wide(g, v) ? 0 : X_F2), var->reg, mem);
 }
 
 void x86_store_var(struct Gen *g, Ref v)
@@ -71,6 +112,8 @@ void x86_store_var(struct Gen *g, Ref v)
 	if (!g->var[v].clean) {
 		emit_store(g, v);
 		g->var[v].clean = true;
+		if (is_global(g, v))
+			g->var[v].loose = 0;
 	}
 }
 
@@ -266,9 +309,31 @@ struct Rm x86_use_rm(struct Gen *g, Ref r)
 	return x86_var_mem(g, r);
 }
 
-int x86_vuse(struct Gen *g, Ref r) { return bring(g, r); }
+int x86_vuse_loose(struct Gen *g, Ref r) { return bring(g, r); }
 
-struct Rm x86_vuse_rm(struct Gen *g, Ref r)
+/* Brings V to a register and makes that exact in the ways of WHICH. */
+static int bring_exact(struct Gen *g, Ref v, unsigned which)
+{
+	struct Var *var = &g->var[v];
+	int reg = bring(g, v);
+
+	/* a pinned variable whose home is locked comes from memory */
+	if (var->reg == reg && var->loose & which) {
+		x86_exact(g, reg, var->know, var->loose & which);
+		var->loose &= ~which;
+		var->clean = false;
+	}
+	return reg;
+}
+
+int x86_vuse(struct Gen *g, Ref r) { return bring_exact(g, r, REP_SINGLE | REP_ARITH); }
+
+int x86_vuse_low(struct Gen *g, Ref r, enum IrType type)
+{
+	return bring_exact(g, r, type == IR_F32 ? REP_ARITH : REP_SINGLE | REP_ARITH);
+}
+
+struct Rm x86_vuse_rm_loose(struct Gen *g, Ref r)
 {
 	if (g->var[r].reg == NOREG && g->var[r].home == NOREG && !used_again(g, r))
 		return x86_var_mem(g, r);
@@ -327,12 +392,18 @@ void x86_assign(struct Gen *g, Ref d, int reg)
 		reg = var->home;
 	}
 	bind(g, d, reg);
-	var->boxed = false;
+	var->know = var->loose = 0;
 	var->clean = false;
 	if (class == IR_INT && is_global(g, d) && var->home == NOREG)
 		x86_store_var(g, d);
 	if (x86_is_last(g, LAST_RESULT) && var->home == NOREG && (var->clean || !is_global(g, d)))
 		x86_drop(g, class, reg);
+}
+
+void x86_know(struct Gen *g, Ref d, unsigned know, unsigned loose)
+{
+	g->var[d].know = know;
+	g->var[d].loose = loose;
 }
 
 void x86_assigned_memory(struct Gen *g, Ref d)
@@ -342,7 +413,7 @@ void x86_assigned_memory(struct Gen *g, Ref d)
 	if (var->reg != NOREG)
 		x86_drop(g, class_of(g, d), var->reg);
 	var->clean = true;
-	var->boxed = false;
+	var->know = var->loose = 0;
 }
 
 static void release(struct Gen *g, Ref v)
@@ -436,6 +507,17 @@ static void write_back(struct Gen *g, bool pinned_too)
 	}
 }
 
+void x86_exact_all(struct Gen *g)
+{
+	for (int r = 0; r < NVEC; r++) {
+		uint16_t v = g->owner[IR_VEC][r];
+		if (v == NOBODY || !is_global(g, v))
+			continue;
+		x86_exact(g, r, g->var[v].know, g->var[v].loose);
+		g->var[v].loose = 0;
+	}
+}
+
 void x86_sync_home(struct Gen *g)
 {
 	write_back(g, true);
@@ -446,6 +528,7 @@ void x86_canonical(struct Gen *g)
 {
 	write_back(g, false);
 	all_home(g);
+	x86_exact_all(g);
 }
 
 void x86_at_label(struct Gen *g)
@@ -456,7 +539,7 @@ void x86_at_label(struct Gen *g)
 				x86_drop(g, class, r);
 	for (unsigned i = 0; i < g->ir->nglobals; i++) {
 		struct Var *var = &g->var[i];
-		var->boxed = false;
+		var->know = var->loose = 0;
 		var->clean = var->home == NOREG;
 		if (var->home != NOREG && var->reg == NOREG)    /* not reached by falling through */
 			bind(g, i, var->home);

@@ -83,8 +83,17 @@ struct Var {
 	int8_t reg;             /* of its class, or NOREG */
 	int8_t home;            /* register it is pinned to, or NOREG */
 	bool clean;             /* memory holds the value */
-	bool boxed;             /* vectors: known to be a boxed f32 */
+	uint8_t know;           /* vectors: what is known of the value, REP_* */
+	uint8_t loose;          /* vectors: in what the register differs from the value, REP_*; never more than know says */
 	int16_t slot;           /* spill slot of a temporary, or -1 */
+};
+
+/* What is known of a vector variable's value, and what its register need not show of it. Arithmetic leaves a NaN as the host makes it and the upper
+ * half of a single as it happens to be; both are put right where somebody can see the bits: a store, a move to an integer, memory of the state, a
+ * fault, a change of sign. Memory of a global is always exact; the spill slot of a temporary is as its register was. */
+enum {
+	REP_SINGLE = 1,         /* a boxed f32, or a temporary's f32; loose: the upper half is anything */
+	REP_ARITH = 2,          /* a NaN is the canonical one; loose: it is any quiet NaN */
 };
 
 enum { NOBODY = 0xffff };
@@ -156,8 +165,11 @@ int x86_scratch(struct Gen *g, enum IrClass class);
 void x86_take(struct Gen *g, int reg);          /* a certain integer register, for scratch */
 int x86_use(struct Gen *g, Ref r);              /* integer variable or constant in a register */
 struct Rm x86_use_rm(struct Gen *g, Ref r);     /* or, for a variable, memory */
-int x86_vuse(struct Gen *g, Ref r);
-struct Rm x86_vuse_rm(struct Gen *g, Ref r);
+int x86_vuse(struct Gen *g, Ref r);             /* the register shows the exact value */
+int x86_vuse_low(struct Gen *g, Ref r, enum IrType type);       /* it does in the low bits that TYPE names */
+int x86_vuse_loose(struct Gen *g, Ref r);       /* it is as loose as the variable is */
+struct Rm x86_vuse_rm_loose(struct Gen *g, Ref r);
+void x86_know(struct Gen *g, Ref d, unsigned know, unsigned loose);     /* of D, which has just been assigned */
 /* The register to compute variable D in: its home, or REUSE (register of a dying operand, or NOREG), or a free one; none of AVOID. */
 int x86_target(struct Gen *g, Ref d, int reuse, unsigned avoid);
 /* D's new value is in REG (of its class): binds, moves home, writes through. */
@@ -176,6 +188,13 @@ bool x86_edge_ready(struct Gen *g);             /* leaving the unit here needs n
 void x86_edge(struct Gen *g);                   /* emits that code; no change of state */
 void x86_sync_home(struct Gen *g);              /* makes the edge ready, keeping the state */
 void x86_vmov(struct Gen *g, int d, int s);
+void x86_exact(struct Gen *g, int reg, unsigned know, unsigned loose);  /* puts right the register of a variable; changes the flags */
+void x86_exact_all(struct Gen *g);               /* those of all globals, and makes it the state */
+void x86_load_pool(struct Gen *g, int d, enum Pool p);
+
+/* -- singles.c: f32 operations come to name the globals that box their operands and results, which Ins.spare says by these bits. */
+enum { BOXED_ARG = 1 /* << operand */, BOXED_RESULT = 16 };
+void x86_fuse_singles(struct Ir *ir);
 
 /* -- emit_*.c: code for Ir.ins[Gen.n]; one that takes in the instruction behind it advances Gen.n */
 void x86_emit_integer(struct Gen *g, struct Ins *ins);

@@ -23,10 +23,10 @@ static bool switches_fp(const struct IrCall *call) { return call->flags & (IRC_F
 static bool reads_globals(const struct IrCall *call) { return call->flags & (IRC_READS | IRC_WRITES | IRC_RAISES); }
 
 /* The callee may have changed every global. */
-static void forget_boxes(struct Gen *g)
+static void forget_values(struct Gen *g)
 {
 	for (unsigned v = 0; v < g->ir->nglobals; v++)
-		g->var[v].boxed = false;
+		g->var[v].know = g->var[v].loose = 0;
 }
 
 /* -- out of line ------------------------------------------------------------------------------------------------------------------- */
@@ -118,13 +118,15 @@ static void emit_cold_call(struct Gen *g, unsigned jump, const struct IrCall *ca
 	x86_back(g);
 	x86_end_cold(g);
 	if (call->flags & IRC_WRITES)
-		forget_boxes(g);
+		forget_values(g);
 	if (reads_globals(call))
 		g->pc_stored = 0;
 }
 
 static void emit_conditional(struct Gen *g, struct Ins *ins, const struct IrCall *call)
 {
+	if (call->flags & IRC_WRITES)   /* the way past the call must agree with the one behind it */
+		x86_exact_all(g);
 	enum Cc cc = x86_compare(g, ins->type, ins->cond, ins->a[0], ins->a[1]);
 
 	emit_cold_call(g, x86_jcc_cold(g, cc), call);
@@ -233,7 +235,7 @@ static void forget(struct Gen *g, const struct IrCall *call)
 		x86_drop(g, IR_VEC, r);
 	if (call->flags & IRC_WRITES) {
 		g->pc_stored = 0;
-		forget_boxes(g);
+		forget_values(g);
 	}
 }
 

@@ -42,8 +42,10 @@ void x86_store_all(struct Gen *g)
 			uint16_t v = g->owner[class][r];
 			if (v == NOBODY || !ir_is_global(g->ir, v) || g->var[v].clean || (all && class == IR_INT && backend.base_home[v] != NOREG))
 				continue;
+			unsigned loose = g->var[v].loose;
 			x86_store_var(g, v);
 			g->var[v].clean = false;
+			g->var[v].loose = loose;
 		}
 }
 

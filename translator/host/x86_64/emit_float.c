@@ -31,7 +31,110 @@ static void op2(struct Gen *g, unsigned op, int d, struct Rm b)
 		asm_op(g->as, op, d, b, 0);
 }
 
-static void load_pool(struct Gen *g, int d, enum Pool p) { op2(g, 0x10 | X_0F | X_F2, d, rm_at(pool_at(p))); }
+/* -- operands and results ---------------------------------------------------------------------------------------------------------- */
+
+/* Type of the vector operands. */
+static enum IrType operand_type(const struct Ins *ins)
+{
+	return ins->op == IR_FCVT_F64_F32 ? IR_F32 : ins->op == IR_FCVT_F32_F64 ? IR_F64 : ins->type;
+}
+
+/* D = the f32 in the register S of V, whose value may be no box. */
+static void unbox(struct Gen *g, Ref v, int d, int s)
+{
+	if (g->var[v].clean) {
+		struct Rm high = x86_var_mem(g, v);
+		high.disp += 4;
+		x86_vmov(g, d, s);
+		asm_alu_imm(g->as, ALU_CMP, 0, high, -1);
+	} else {
+		int t = x86_scratch(g, IR_INT);
+		op2(g, 0x7e | X_0F | X_66 | X_W, s, rm_reg(t));
+		x86_vmov(g, d, s);
+		asm_shift_imm(g->as, 5, X_W, rm_reg(t), 32);
+		asm_alu_imm(g->as, ALU_CMP, 0, rm_reg(t), -1);
+	}
+	unsigned jump = x86_jcc_cold(g, CC_NE);
+	x86_begin_cold(g);
+	x86_cold_here(g, jump);
+	x86_load_pool(g, d, POOL_NAN32);
+	x86_back(g);
+	x86_end_cold(g);
+}
+
+/* Whether operand K is a box that must be looked into. */
+static bool must_unbox(const struct Gen *g, const struct Ins *ins, unsigned k)
+{
+	return ins->spare >> k & BOXED_ARG && !(g->var[ins->a[k]].know & REP_SINGLE);
+}
+
+static int use_unboxed(struct Gen *g, Ref v)
+{
+	int s = x86_vuse(g, v), d = x86_scratch(g, IR_VEC);
+
+	unbox(g, v, d, s);
+	return d;
+}
+
+/* A register with the number that operand K is, any NaN for a NaN. */
+static int use_number(struct Gen *g, const struct Ins *ins, unsigned k)
+{
+	Ref v = ins->a[k];
+
+	if (must_unbox(g, ins, k))
+		return use_unboxed(g, v);
+	return operand_type(ins) == IR_F64 && g->var[v].know & REP_SINGLE ? x86_vuse(g, v) : x86_vuse_loose(g, v);
+}
+
+static struct Rm use_number_rm(struct Gen *g, const struct Ins *ins, unsigned k)
+{
+	Ref v = ins->a[k];
+
+	if (must_unbox(g, ins, k) || (operand_type(ins) == IR_F64 && g->var[v].know & REP_SINGLE))
+		return rm_reg(use_number(g, ins, k));
+	return x86_vuse_rm_loose(g, v);
+}
+
+/* The operands from 0 to N; one that comes twice is looked at once. */
+static void use_numbers(struct Gen *g, const struct Ins *ins, int *reg, unsigned n)
+{
+	for (unsigned k = 0; k < n; k++) {
+		unsigned same = 0;
+		while (ins->a[same] != ins->a[k])
+			same++;
+		reg[k] = same < k ? reg[same] : use_number(g, ins, k);
+	}
+}
+
+/* The same with the sign and the bits of a NaN as they are. */
+static int use_bits(struct Gen *g, const struct Ins *ins, unsigned k)
+{
+	return must_unbox(g, ins, k) ? use_unboxed(g, ins->a[k]) : x86_vuse_low(g, ins->a[k], ins->type);
+}
+
+/* The register of operand K if the result may overwrite it. */
+static int dying(struct Gen *g, const struct Ins *ins, unsigned k)
+{
+	return must_unbox(g, ins, k) ? NOREG : x86_dying(g, k);
+}
+
+/* The result is in REG. KNOW and LOOSE: REP_ARITH or 0. */
+static void assign(struct Gen *g, const struct Ins *ins, int reg, unsigned know, unsigned loose)
+{
+	bool single = ins->type == IR_F32;
+
+	if (single && ins->spare & BOXED_RESULT) {
+		know |= REP_SINGLE;
+		loose |= REP_SINGLE;
+	} else if (single && ir_is_global(g->ir, ins->d)) {
+		x86_exact(g, reg, REP_SINGLE, loose);
+		know = loose = 0;
+	} else if (single) {
+		know |= REP_SINGLE;
+	}
+	x86_assign(g, ins->d, reg);
+	x86_know(g, ins->d, know, loose);
+}
 
 /* -- software --------------------------------------------------------------------------------------------------------------------- */
 
@@ -92,51 +195,42 @@ static void emit_soft(struct Gen *g, struct Ins *ins)
 {
 	int reg[3];
 
-	for (unsigned k = 0; k < soft[ins->op].nargs; k++)
-		reg[k] = ir_op_info[ins->op].args[k] == 'V' ? x86_vuse(g, ins->a[k]) : x86_use(g, ins->a[k]);
+	if (ir_op_info[ins->op].args[0] == 'V')
+		use_numbers(g, ins, reg, soft[ins->op].nargs);
+	else
+		reg[0] = x86_use(g, ins->a[0]);
 	call_soft(g, ins, reg);
 	int d = x86_target(g, ins->d, NOREG, 0);
 	soft_result(g, ins, d);
-	x86_assign(g, ins->d, d);
+	if (ir_op_info[ins->op].result == 'V')
+		assign(g, ins, d, REP_ARITH, 0);
+	else
+		x86_assign(g, ins->d, d);
 }
 
-/* -- the NaN rule ------------------------------------------------------------------------------------------------------------------- */
-
-/* A NaN in D becomes the canonical one. */
-static void canonical_nan(struct Gen *g, enum IrType type, int d)
-{
-	op2(g, 0x2e | packed(type), d, rm_reg(d));
-	unsigned jump = x86_jcc_cold(g, CC_P);
-	x86_begin_cold(g);
-	x86_cold_here(g, jump);
-	load_pool(g, d, type == IR_F64 ? POOL_NAN64 : POOL_NAN32);
-	x86_back(g);
-	x86_end_cold(g);
-}
+/* -- arithmetic ----------------------------------------------------------------------------------------------------------------------- */
 
 static void emit_arithmetic(struct Gen *g, struct Ins *ins, unsigned opcode)
 {
 	unsigned op = opcode | scalar(ins->type);
+	int a = use_number(g, ins, 0), d;
 
 	if (ins->op == IR_FSQRT) {
-		int a = x86_vuse(g, ins->a[0]);
-		int d = x86_target(g, ins->d, x86_dying(g, 0), 0);
+		d = x86_target(g, ins->d, dying(g, ins, 0), 0);
 		if (avx())
 			asm_vex(g->as, op, d, a, rm_reg(a), 0);
 		else
 			asm_op(g->as, op, d, rm_reg(a), 0);
-		canonical_nan(g, ins->type, d);
-		x86_assign(g, ins->d, d);
-		return;
+	} else {
+		struct Rm b = ins->a[1] == ins->a[0] ? rm_reg(a) : use_number_rm(g, ins, 1);
+		d = x86_target(g, ins->d, dying(g, ins, 0), avx() || b.reg == a ? 0 : bit(b.reg));
+		op3(g, op, d, a, b);
 	}
-	int a = x86_vuse(g, ins->a[0]);
-	struct Rm b = x86_vuse_rm(g, ins->a[1]);
-	int d = x86_target(g, ins->d, x86_dying(g, 0), avx() || b.reg == a ? 0 : bit(b.reg));
-	op3(g, op, d, a, b);
-	canonical_nan(g, ins->type, d);
-	x86_assign(g, ins->d, d);
+	assign(g, ins, d, REP_ARITH, REP_ARITH);
 }
 
+/* The host raises nothing for infinity times zero plus NaN, the guest does. So a NaN is looked at by software; the addend needs not be
+ * kept for it, because with any quiet NaN in its place come the flags that the host may have left out and no wrong ones. */
 static void emit_fused(struct Gen *g, struct Ins *ins)
 {
 	static const uint8_t form231[] = { 0xb9, 0xbb, 0xbd, 0xbf };
@@ -147,30 +241,31 @@ static void emit_fused(struct Gen *g, struct Ins *ins)
 		emit_soft(g, ins);
 		return;
 	}
-	for (unsigned k = 0; k < 3; k++)
-		reg[k] = x86_vuse(g, ins->a[k]);
-	/* operands stay for the software, which knows the flags of infinity times zero plus NaN */
-	int d = x86_target(g, ins->d, NOREG, bit(reg[0]) | bit(reg[1]) | bit(reg[2]));
+	use_numbers(g, ins, reg, 3);
+	int d = x86_target(g, ins->d, dying(g, ins, 2), bit(reg[0]) | bit(reg[1]));
 	x86_vmov(g, d, reg[2]);
 	asm_vex(g->as, form231[ins->op - IR_FMADD] | X_0F38 | X_66 | (is_f64(ins) ? X_W : 0), d, reg[0], rm_reg(reg[1]), 0);
 	op2(g, 0x2e | packed(ins->type), d, rm_reg(d));
 	unsigned jump = x86_jcc_cold(g, CC_P);
 	x86_begin_cold(g);
 	x86_cold_here(g, jump);
+	x86_load_pool(g, d, is_f64(ins) ? POOL_NAN64 : POOL_NAN32);
+	reg[2] = d;
 	call_soft(g, ins, reg);
 	soft_result(g, ins, d);
 	x86_back(g);
 	x86_end_cold(g);
-	x86_assign(g, ins->d, d);
+	assign(g, ins, d, REP_ARITH, 0);
 }
 
 /* Unordered: software. Equal: the same number, or zeros of either sign. */
 static void emit_min_max(struct Gen *g, struct Ins *ins)
 {
 	bool min = ins->op == IR_FMIN;
-	int reg[2] = { x86_vuse(g, ins->a[0]), x86_vuse(g, ins->a[1]) };
-	int d = x86_target(g, ins->d, NOREG, bit(reg[0]) | bit(reg[1]));
+	int reg[2];
 
+	use_numbers(g, ins, reg, 2);
+	int d = x86_target(g, ins->d, NOREG, bit(reg[0]) | bit(reg[1]));
 	op2(g, 0x2e | packed(ins->type), reg[0], rm_reg(reg[1]));
 	unsigned unordered = x86_jcc_cold(g, CC_P), equal = x86_jcc_cold(g, CC_E);
 	op3(g, (min ? 0x5d : 0x5f) | scalar(ins->type), d, reg[0], rm_reg(reg[1]));
@@ -183,7 +278,7 @@ static void emit_min_max(struct Gen *g, struct Ins *ins)
 	op3(g, (min ? 0x56 : 0x54) | packed(ins->type), d, reg[0], rm_reg(reg[1]));
 	x86_back(g);
 	x86_end_cold(g);
-	x86_assign(g, ins->d, d);
+	assign(g, ins, d, REP_ARITH, 0);
 }
 
 /* -- exception flags ---------------------------------------------------------------------------------------------------------------- */
@@ -234,10 +329,12 @@ static bool is_quiet(const struct Gen *g, const struct Ins *ins)
 /* Compares numbers, which raises nothing; if there is a NaN the flags are restored out of line. */
 static void emit_quiet_compare(struct Gen *g, struct Ins *ins)
 {
-	int a = x86_vuse(g, ins->a[0]), b = x86_vuse(g, ins->a[1]), flags = x86_use(g, ins[2].a[0]), t = x86_scratch(g, IR_INT);
-	int d = x86_target(g, ins->d, NOREG, bit(flags) | bit(t));
+	int reg[2];
 
-	op2(g, 0x2e | packed(ins->type), b, rm_reg(a));
+	use_numbers(g, ins, reg, 2);
+	int flags = x86_use(g, ins[2].a[0]), t = x86_scratch(g, IR_INT);
+	int d = x86_target(g, ins->d, NOREG, bit(flags) | bit(t));
+	op2(g, 0x2e | packed(ins->type), reg[1], rm_reg(reg[0]));
 	unsigned jump = x86_jcc_cold(g, CC_P);
 	asm_op(g->as, (0x90 | (ins->op == IR_FLT ? CC_A : CC_AE)) | X_0F | X_BYTERM, 0, rm_reg(d), 0);
 	asm_op(g->as, 0xb6 | X_0F | X_BYTERM, d, rm_reg(d), 0);
@@ -259,13 +356,15 @@ static void emit_compare(struct Gen *g, struct Ins *ins)
 		return;
 	}
 	unsigned predicate = ins->op == IR_FEQ ? 0 : ins->op == IR_FLT ? 1 : 2;
-	int a = x86_vuse(g, ins->a[0]), b = x86_vuse(g, ins->a[1]), t = x86_scratch(g, IR_VEC);
+	int reg[2];
 
+	use_numbers(g, ins, reg, 2);
+	int t = x86_scratch(g, IR_VEC);
 	if (avx()) {
-		asm_vex(g->as, 0xc2 | scalar(ins->type), t, a, rm_reg(b), 1);
+		asm_vex(g->as, 0xc2 | scalar(ins->type), t, reg[0], rm_reg(reg[1]), 1);
 	} else {
-		x86_vmov(g, t, a);
-		asm_op(g->as, 0xc2 | scalar(ins->type), t, rm_reg(b), 1);
+		x86_vmov(g, t, reg[0]);
+		asm_op(g->as, 0xc2 | scalar(ins->type), t, rm_reg(reg[1]), 1);
 	}
 	asm_8(g->as, predicate);
 	int d = x86_target(g, ins->d, NOREG, 0);
@@ -278,16 +377,15 @@ static void emit_compare(struct Gen *g, struct Ins *ins)
 
 static void emit_between(struct Gen *g, struct Ins *ins)
 {
-	int a = x86_vuse(g, ins->a[0]);
-	int d = x86_target(g, ins->d, NOREG, 0);
+	int a = use_number(g, ins, 0);
+	int d = x86_target(g, ins->d, dying(g, ins, 0), 0);
 	unsigned op = 0x5a | X_0F | (ins->op == IR_FCVT_F32_F64 ? X_F2 : X_F3);
 
 	if (avx())
 		asm_vex(g->as, op, d, a, rm_reg(a), 0);
 	else
 		asm_op(g->as, op, d, rm_reg(a), 0);
-	canonical_nan(g, ins->type, d);
-	x86_assign(g, ins->d, d);
+	assign(g, ins, d, REP_ARITH, REP_ARITH);
 }
 
 /* To an integer. Signed: the host's answer for all it cannot represent is the minimum, which software then looks at again. Unsigned: by
@@ -299,7 +397,7 @@ static void emit_to_integer(struct Gen *g, struct Ins *ins)
 	};
 	bool is_signed = ins->op == IR_FCVT_I32 || ins->op == IR_FCVT_I64;
 	bool result64 = ins->op == IR_FCVT_I64 || ins->op == IR_FCVT_U64;
-	int a = x86_vuse(g, ins->a[0]);
+	int a = use_number(g, ins, 0);
 	unsigned w = is_f64(ins) ? X_W : 0, jump;
 	unsigned cvt = (ins->cond == ROUND_TZ ? 0x2c : 0x2d) | scalar(ins->type);
 	int d = x86_target(g, ins->d, NOREG, 0);
@@ -356,7 +454,7 @@ static void emit_from_integer(struct Gen *g, struct Ins *ins)
 		x86_back(g);
 		x86_end_cold(g);
 	}
-	x86_assign(g, ins->d, d);
+	assign(g, ins, d, REP_ARITH, 0);
 }
 
 /* -- bits ------------------------------------------------------------------------------------------------------------------------------- */
@@ -364,77 +462,66 @@ static void emit_from_integer(struct Gen *g, struct Ins *ins)
 /* d = a OP mask. */
 static void emit_mask(struct Gen *g, struct Ins *ins, unsigned opcode, enum Pool mask)
 {
-	int a = x86_vuse(g, ins->a[0]);
-	int d = x86_target(g, ins->d, x86_dying(g, 0), 0);
+	int a = use_bits(g, ins, 0);
+	int d = x86_target(g, ins->d, dying(g, ins, 0), 0);
+
 	op3(g, opcode | X_0F, d, a, rm_at(pool_at(mask)));
-	x86_assign(g, ins->d, d);
+	assign(g, ins, d, 0, 0);
 }
 
 static void emit_copysign(struct Gen *g, struct Ins *ins)
 {
-	int a = x86_vuse(g, ins->a[0]), b = x86_vuse(g, ins->a[1]), t = x86_scratch(g, IR_VEC);
+	int a = use_bits(g, ins, 0), b = use_bits(g, ins, 1), t = x86_scratch(g, IR_VEC);
 
 	op3(g, 0x54 | X_0F, t, b, rm_at(pool_at(is_f64(ins) ? POOL_SIGN64 : POOL_SIGN32)));
-	int d = x86_target(g, ins->d, x86_dying(g, 0), 0);
+	int d = x86_target(g, ins->d, dying(g, ins, 0), 0);
 	op3(g, 0x54 | X_0F, d, a, rm_at(pool_at(is_f64(ins) ? POOL_ABS64 : POOL_ABS32)));
 	op3(g, 0x56 | X_0F, d, d, rm_reg(t));
+	assign(g, ins, d, 0, 0);
+}
+
+/* D = A with all that is known of it. */
+static void copy(struct Gen *g, struct Ins *ins)
+{
+	Ref v = ins->a[0];
+	unsigned know = g->var[v].know, loose = g->var[v].loose;
+	int a = x86_vuse_loose(g, v);
+	/* what comes from memory is exact */
+	if (a != g->var[v].reg)
+		loose = 0;
+	int d = x86_target(g, ins->d, x86_dying(g, 0), 0);
+
+	x86_vmov(g, d, a);
 	x86_assign(g, ins->d, d);
+	x86_know(g, ins->d, know, loose);
 }
 
 static void emit_vmov(struct Gen *g, struct Ins *ins)
 {
-	if (ins->d == ins->a[0])
-		return;
-	bool boxed = g->var[ins->a[0]].boxed;
-	int a = x86_vuse(g, ins->a[0]);
-	int d = x86_target(g, ins->d, x86_dying(g, 0), 0);
-	x86_vmov(g, d, a);
-	x86_assign(g, ins->d, d);
-	g->var[ins->d].boxed = boxed && ins->type != IR_F32;
+	if (ins->d != ins->a[0])
+		copy(g, ins);
 }
 
-static void emit_box(struct Gen *g, struct Ins *ins)
-{
-	emit_mask(g, ins, 0x56, POOL_BOX);
-	g->var[ins->d].boxed = true;
-}
-
-static void emit_unbox(struct Gen *g, struct Ins *ins)
+/* BOX32, UNBOX32. Either may have a global as its operand that boxes the value. */
+static void emit_rebox(struct Gen *g, struct Ins *ins)
 {
 	Ref v = ins->a[0];
+	bool to_box = ins->op == IR_BOX32, from_box = !to_box || ins->spare & BOXED_ARG;
 
-	if (g->var[v].boxed) {
-		ins->type = IR_F32;
-		int a = x86_vuse(g, v);
-		int d = x86_target(g, ins->d, x86_dying(g, 0), 0);
-		x86_vmov(g, d, a);
+	if (from_box && !(g->var[v].know & REP_SINGLE)) {
+		int s = x86_vuse(g, v), d = x86_target(g, ins->d, NOREG, bit(s));
+		unbox(g, v, d, s);
 		x86_assign(g, ins->d, d);
+		x86_know(g, ins->d, REP_SINGLE, to_box ? REP_SINGLE : 0);
 		return;
 	}
-	int a, d;
-	if (g->var[v].clean) {
-		struct Rm high = x86_var_mem(g, v);
-		high.disp += 4;
-		a = x86_vuse(g, v);
-		d = x86_target(g, ins->d, x86_dying(g, 0), 0);
-		x86_vmov(g, d, a);
-		asm_alu_imm(g->as, ALU_CMP, 0, high, -1);
-	} else {
-		int t = x86_scratch(g, IR_INT);
-		a = x86_vuse(g, v);
-		d = x86_target(g, ins->d, x86_dying(g, 0), 0);
-		op2(g, 0x7e | X_0F | X_66 | X_W, a, rm_reg(t));
-		x86_vmov(g, d, a);
-		asm_shift_imm(g->as, 5, X_W, rm_reg(t), 32);
-		asm_alu_imm(g->as, ALU_CMP, 0, rm_reg(t), -1);
-	}
-	unsigned jump = x86_jcc_cold(g, CC_NE);
-	x86_begin_cold(g);
-	x86_cold_here(g, jump);
-	load_pool(g, d, POOL_NAN32);
-	x86_back(g);
-	x86_end_cold(g);
-	x86_assign(g, ins->d, d);
+	copy(g, ins);
+	struct Var *var = &g->var[ins->d];
+	var->know |= REP_SINGLE;
+	if (!to_box)
+		var->loose &= ~REP_SINGLE;
+	else if (!from_box)
+		var->loose |= REP_SINGLE;
 }
 
 static void emit_bits(struct Gen *g, struct Ins *ins)
@@ -442,25 +529,26 @@ static void emit_bits(struct Gen *g, struct Ins *ins)
 	unsigned w = is_f64(ins) ? X_W : 0;
 
 	if (ins->op == IR_FBITS) {
-		struct Rm a = x86_vuse_rm(g, ins->a[0]);
+		struct Rm a = g->var[ins->a[0]].loose ? rm_reg(x86_vuse_low(g, ins->a[0], ins->type)) : x86_vuse_rm_loose(g, ins->a[0]);
 		int d = x86_target(g, ins->d, NOREG, 0);
 		if (a.reg == NOREG)
 			asm_mov_load(g->as, w, d, a);
 		else
 			op2(g, 0x7e | X_0F | X_66 | w, a.reg, rm_reg(d));
 		x86_assign(g, ins->d, d);
-	} else {
-		struct Rm a = ref_is_const(ins->a[0]) ? rm_reg(NOREG) : x86_use_rm(g, ins->a[0]);
-		int d = x86_target(g, ins->d, NOREG, 0);
-		if (ref_is_const(ins->a[0]) && ir_value(g->ir, ins->a[0]) == 0) {
-			op3(g, 0x57 | X_0F, d, d, rm_reg(d));
-		} else {
-			if (ref_is_const(ins->a[0]))
-				a = rm_reg(x86_use(g, ins->a[0]));
-			op2(g, 0x6e | X_0F | X_66 | w, d, a);
-		}
-		x86_assign(g, ins->d, d);
+		return;
 	}
+	bool zero = ref_is_const(ins->a[0]) && ir_value(g->ir, ins->a[0]) == 0;
+	struct Rm a = ref_is_const(ins->a[0]) ? rm_reg(NOREG) : x86_use_rm(g, ins->a[0]);
+	int d = x86_target(g, ins->d, NOREG, 0);
+	if (zero) {
+		op3(g, 0x57 | X_0F, d, d, rm_reg(d));
+	} else {
+		if (ref_is_const(ins->a[0]))
+			a = rm_reg(x86_use(g, ins->a[0]));
+		op2(g, 0x6e | X_0F | X_66 | w, d, a);
+	}
+	assign(g, ins, d, zero ? REP_ARITH : 0, 0);
 }
 
 /* -- all ---------------------------------------------------------------------------------------------------------------------------------- */
@@ -506,8 +594,7 @@ void x86_emit_float(struct Gen *g, struct Ins *ins)
 	case IR_FCVT_I32: case IR_FCVT_U32: case IR_FCVT_I64: case IR_FCVT_U64: emit_to_integer(g, ins); break;
 	case IR_FCVTF_I32: case IR_FCVTF_U32: case IR_FCVTF_I64: case IR_FCVTF_U64: emit_from_integer(g, ins); break;
 	case IR_FBITS: case IR_BITSF: emit_bits(g, ins); break;
-	case IR_BOX32: emit_box(g, ins); break;
-	case IR_UNBOX32: emit_unbox(g, ins); break;
+	case IR_BOX32: case IR_UNBOX32: emit_rebox(g, ins); break;
 	case IR_FXGET: emit_get_flags(g, ins); break;
 	case IR_FXPUT: emit_put_flags(g, ins); break;
 	}

@@ -132,8 +132,11 @@ static void emit_load_vec(struct Gen *g, struct Ins *ins, struct Rm rm)
 		x86_record(g, RECORD_LOAD);
 		vec_memory(g, ins->type, false, d, rm);
 	}
-	if (ins->d != REF_NONE)
+	if (ins->d != REF_NONE) {
 		x86_assign(g, ins->d, d);
+		if (ins->spare & BOXED_RESULT)
+			x86_know(g, ins->d, REP_SINGLE, REP_SINGLE);
+	}
 }
 
 static void emit_load(struct Gen *g, struct Ins *ins)
@@ -192,7 +195,7 @@ static void store_imm(struct Gen *g, unsigned size, struct Rm rm, int32_t imm)
 
 static void emit_store_vec(struct Gen *g, struct Ins *ins, struct Rm rm)
 {
-	int s = x86_vuse(g, ins->a[1]);
+	int s = x86_vuse_low(g, ins->a[1], ins->type);
 
 	if (!(ins->mem & MEM_BE)) {
 		x86_record(g, RECORD_STORE);

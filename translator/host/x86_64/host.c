@@ -140,6 +140,7 @@ static void emit_unit(struct Gen *g)
 {
 	struct Ir *ir = g->ir;
 
+	x86_fuse_singles(ir);
 	x86_allocate_begin(g);
 	fuse_extensions(g);
 	for (g->n = 0; g->n < ir->nins; g->n++) {

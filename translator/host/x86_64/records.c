@@ -6,7 +6,7 @@
  *   number   guest pc - previous guest pc, zigzag (the first from Block.pc)
  *   number   of an inlined body: address of the function - that of the previous one, zigzag
  *   state    16-bit mask of base pins that are not in their register; count; count pairs of a global whose memory is stale and the register it is in
- *            instead, integer registers from STATE_INTEGER on;
+ *            instead: of a vector register | loose << 4 | (know & REP_SINGLE) << 6, of an integer one | STATE_INTEGER;
  *            if the mask has STATE_ADDITIONS: count, and for each addition to be made its amount, zigzag, << 2 | wide << 1 | cell is in the cpu,
  *            and the cell - that of the previous one, zigzag
  * Numbers have 7 bits per byte, low first. Without a state the previous record's holds, at first: all pins at home, no vectors. */
@@ -15,7 +15,10 @@
 
 #include "translator/host/x86_64/backend.h"
 
-enum { STATE_ADDITIONS = 0x8000, STATE_INTEGER = 16, MAX_STATE = 2 + 1 + 2 * (NVEC + NREGS) + 1 + 20 * MAX_ADDITIONS, TABLE_SIZE = 256 << 10, MAX_COLD = 8192 };
+enum {
+	STATE_ADDITIONS = 0x8000, STATE_INTEGER = 0x80, MAX_STATE = 2 + 1 + 2 * (NVEC + NREGS) + 1 + 20 * MAX_ADDITIONS,
+	TABLE_SIZE = 256 << 10, MAX_COLD = 8192,
+};
 
 /* The table under construction; translation is under one lock. */
 static struct {
@@ -67,14 +70,14 @@ static unsigned capture(struct Gen *g, uint8_t *state)
 		uint16_t v = g->owner[IR_INT][r];
 		if (v != NOBODY && ir_is_global(g->ir, v) && !g->var[v].clean && backend.base_home[v] != r) {
 			state[n++] = v;
-			state[n++] = STATE_INTEGER + r;
+			state[n++] = STATE_INTEGER | r;
 		}
 	}
 	for (int r = 0; r < NVEC; r++) {
 		uint16_t v = g->owner[IR_VEC][r];
 		if (v != NOBODY && ir_is_global(g->ir, v) && !g->var[v].clean) {
 			state[n++] = v;
-			state[n++] = r;
+			state[n++] = r | g->var[v].loose << 4 | (g->var[v].know & REP_SINGLE) << 6;
 		}
 	}
 	state[2] = (n - 3) / 2;
@@ -225,6 +228,29 @@ static const uint8_t greg_index[NREGS] = {
 	REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI, REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15,
 };
 
+/* The 64-bit value that BITS in a register stand for; HOW: of the record, without the register. */
+static uint64_t exact_value(uint64_t bits, unsigned how)
+{
+	unsigned loose = how >> 4 & 3;
+	bool single = how >> 6;
+
+	if (loose & REP_ARITH && single && (bits & 0x7fffffff) > 0x7f800000)
+		bits = (bits & ~(uint64_t)0xffffffff) | 0x7fc00000;
+	else if (loose & REP_ARITH && !single && (bits & INT64_MAX) > 0x7ff0000000000000)
+		bits = 0x7ff8000000000000;
+	return loose & REP_SINGLE ? bits | (uint64_t)0xffffffff << 32 : bits;
+}
+
+static void recover_vector(struct Cpu *cpu, const struct IrGlobal *global, const void *xmm, unsigned how)
+{
+	uint64_t value;
+
+	memcpy((char *)cpu + global->offset, xmm, global->type == IR_V128 ? 16 : 8);
+	memcpy(&value, xmm, sizeof value);
+	value = exact_value(value, how);
+	memcpy((char *)cpu + global->offset, &value, sizeof value);
+}
+
 bool x86_recover(struct Cpu *cpu, const struct Block *block, void *ucontext, enum Cause cause)
 {
 	ucontext_t *uc = ucontext;
@@ -246,9 +272,11 @@ bool x86_recover(struct Cpu *cpu, const struct Block *block, void *ucontext, enu
 			memcpy((char *)cpu + backend.guest->globals[backend.pins[i]].offset, &regs[greg_index[backend.pin_regs[i]]], 8);
 	for (unsigned i = 0; i < r.state[2]; i++) {
 		const struct IrGlobal *global = &backend.guest->globals[r.state[3 + 2 * i]];
-		unsigned reg = r.state[4 + 2 * i];
-		const void *value = reg < STATE_INTEGER ? (void *)&uc->uc_mcontext.fpregs->_xmm[reg] : &regs[greg_index[reg - STATE_INTEGER]];
-		memcpy((char *)cpu + global->offset, value, global->type == IR_V128 ? 16 : 8);
+		unsigned how = r.state[4 + 2 * i];
+		if (how & STATE_INTEGER)
+			memcpy((char *)cpu + global->offset, &regs[greg_index[how & 15]], 8);
+		else
+			recover_vector(cpu, global, &uc->uc_mcontext.fpregs->_xmm[how & 15], how);
 	}
 	if (away & STATE_ADDITIONS)
 		make_additions(r.state + 3 + 2 * r.state[2], cpu);
