@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The measurements through forerun's API of 2017; -DMODE_name with a name of bench/run's table of modes. */
+/* The measurements through forerun's API of 2017; -DMODE_name with a name of the table in bench/modes.py. */
 #include <stdbool.h>
 #include <stdint.h>
 

@@ -44,7 +44,7 @@ int main(int argc, char **argv)
 	unsigned scale = argc > 1 ? atoi(argv[1]) : 100;
 	uint64_t v = 1;
 
-	for (unsigned round = 0; round < 2 * scale; round++)
+	for (unsigned round = 0; round < 5 * scale; round++)
 		v = run(v + round);
 	printf("%llu\n", (unsigned long long)v);
 	return 0;

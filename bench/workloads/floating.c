@@ -44,7 +44,7 @@ int main(int argc, char **argv)
 			a[i][j] = (i - j) * 0.01;
 			b[i][j] = (i + j) * 0.02;
 		}
-	for (unsigned round = 0; round < 3 * scale; round++) {
+	for (unsigned round = 0; round < 9 * scale; round++) {
 		for (int i = 0; i < 800; i++)
 			step(0.001);
 		for (int i = 0; i < SIZE; i++)

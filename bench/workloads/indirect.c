@@ -30,7 +30,7 @@ int main(int argc, char **argv)
 
 	for (unsigned i = 0; i < 64; i++)
 		shapes[i] = (struct Shape){ kinds[i * 7 % 3], i + 1, 65 - i };
-	for (unsigned round = 0; round < 4500 * scale; round++) {
+	for (unsigned round = 0; round < 15000 * scale; round++) {
 		for (unsigned i = 0; i < 64; i++) {
 			struct Shape *s = &shapes[i];
 			s->methods->grow(s, round);

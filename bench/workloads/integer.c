@@ -11,7 +11,7 @@ int main(int argc, char **argv)
 	unsigned scale = argc > 1 ? atoi(argv[1]) : 100;
 	unsigned long sum = 0;
 
-	for (unsigned round = 0; round < 3 * scale; round++) {
+	for (unsigned round = 0; round < 2 * scale; round++) {
 		for (unsigned long n = 1; n < 12000; n++)
 			for (unsigned long v = n + round; v > 1; sum++)
 				v = v & 1 ? 3 * v + 1 : v >> 1;

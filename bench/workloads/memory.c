@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Workload: loads and stores - pointer chasing, blocks copied, random access, bytes and halves. group: integer */
+/* Workload: loads and stores - pointer chasing, blocks copied, random access, bytes and halves. group: memory */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@ int main(int argc, char **argv)
 
 	for (uint32_t i = 0; i < CELLS; i++)
 		next[i] = (i * 40503u + 12345) % CELLS;
-	for (unsigned round = 0; round < 12 * scale; round++) {
+	for (unsigned round = 0; round < 5 * scale; round++) {
 		for (int i = 0; i < CELLS; i++)
 			at = next[at];
 		for (uint32_t i = 0, r = round; i < CELLS; i++) {

@@ -42,7 +42,7 @@ int main(int argc, char **argv)
 	unsigned scale = argc > 1 ? atoi(argv[1]) : 100;
 	unsigned long sum = 0;
 
-	for (unsigned round = 0; round < 10 * scale; round++) {
+	for (unsigned round = 0; round < 18 * scale; round++) {
 		sum += fibonacci(23) + ackermann(2, 200) + queens(255, 0, 0, 0);
 		used = 0;
 		sum += count(grow(12));

@@ -79,7 +79,7 @@ int main(int argc, char **argv)
 
 	for (unsigned i = 0; i < 16; i++)
 		trees.push_back(build(4 + i % 5, seed));
-	for (unsigned round = 0; round < 240 * scale; round++)
+	for (unsigned round = 0; round < 480 * scale; round++)
 		for (auto &tree : trees) {
 			sum += tree->value(round);
 			if (round % 4 == 0)
