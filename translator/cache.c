@@ -17,6 +17,7 @@
 #include "instrument/log.h"
 #include "instrument/probe.h"
 #include "translator/cpus.h"
+#include "translator/kept.h"
 #include "translator/perfmap.h"
 
 enum {
@@ -239,6 +240,19 @@ struct Block *cache_find_code(const void *host_pc)
 	return p <= block->code + block->code_size ? block : NULL;
 }
 
+/* Makes BLOCK one that is found. */
+static void enter(struct Block *block)
+{
+	_Atomic(struct Block *) *bucket = &cache.hash[hash_index(block->pc, block->key)];
+
+	for (unsigned which = 0; which < 2; which++)
+		if (!which || block_page(block, 1) != block_page(block, 0))
+			page_add(block, block_page(block, which));
+	block->next_hash = atomic_load_explicit(bucket, memory_order_relaxed);
+	__atomic_store_n(&block->valid, true, __ATOMIC_RELEASE);
+	atomic_store_explicit(bucket, block, memory_order_release);
+}
+
 void cache_commit(struct CodeBuffer *buf, struct Block *block)
 {
 	uint8_t *code_next = align_up(buf->start, CODE_ALIGN), *meta_next = align_up(buf->meta, 16);
@@ -253,15 +267,15 @@ void cache_commit(struct CodeBuffer *buf, struct Block *block)
 	cache.meta_next = meta_next;
 	cache.order[cache.norder] = block;
 	atomic_store_explicit(&cache.norder, cache.norder + 1, memory_order_release);
-	for (unsigned which = 0; which < 2; which++)
-		if (!which || block_page(block, 1) != block_page(block, 0))
-			page_add(block, block_page(block, which));
-	_Atomic(struct Block *) *bucket = &cache.hash[hash_index(block->pc, block->key)];
-	block->next_hash = atomic_load_explicit(bucket, memory_order_relaxed);
-	block->valid = true;
-	atomic_store_explicit(bucket, block, memory_order_release);
+	enter(block);
 	if (perfmap_active())
 		perfmap_add(block);
+}
+
+void cache_revive(struct Block *block)
+{
+	enter(block);
+	cache.statistics.revivals++;
 }
 
 /* -- chaining --------------------------------------------------------------------------------------------------- */
@@ -367,6 +381,7 @@ static void forget_page(uint64_t page)
 		for (unsigned which = 0; which < 2; which++)
 			if (block_page(block, which) != page)
 				page_remove(block, block_page(block, which));
+		kept_add(block);
 	}
 	g_hash_table_remove(cache.pages, page_key(page));
 	translator.env->code_dropped(page << PAGE_BITS);
@@ -408,6 +423,36 @@ void cache_invalidate(uint64_t addr, uint64_t len)
 	cache_unlock();
 }
 
+/* BLOCK stays if it is what would be translated now. */
+static void refresh(struct Block *block)
+{
+	if (block->valid && !kept_matches(block)) {
+		cache_forget(block);
+		kept_add(block);
+	}
+}
+
+void cache_refresh(uint64_t addr, uint64_t len)
+{
+	uint64_t first = addr >> PAGE_BITS, last = (addr + (len - 1)) >> PAGE_BITS;
+	struct Block *next;
+
+	if (!len || !cache.pages)
+		return;
+	cache_lock();
+	if (last - first < 64) {
+		for (uint64_t page = first; page <= last; page++)
+			for (struct Block *block = g_hash_table_lookup(cache.pages, page_key(page)); block; block = next) {
+				next = *page_link(block, page);
+				refresh(block);
+			}
+	} else {
+		for (unsigned i = 0, n = cache.norder; i < n; i++)
+			refresh(cache.order[i]);
+	}
+	cache_unlock();
+}
+
 static void flush_event(void *data)
 {
 	(void)data;
@@ -428,6 +473,7 @@ void cache_flush(void)
 	for (unsigned i = 0; i < pages->len; i++)
 		forget_page(g_array_index(pages, uint64_t, i));
 	g_array_free(pages, TRUE);
+	kept_clear();
 	cache.generation++;
 	cache_unlock();
 	cpu_exclusive_later(flush_event, NULL);
@@ -451,6 +497,7 @@ void cache_flush_all(void)
 	while (g_hash_table_iter_next(&iter, &key, NULL))
 		translator.env->code_dropped(((uintptr_t)key - 1) << PAGE_BITS);
 	g_hash_table_remove_all(cache.pages);
+	kept_clear();
 	for (unsigned i = 0; i < HASH_SIZE; i++)
 		atomic_store_explicit(&cache.hash[i], NULL, memory_order_relaxed);
 	atomic_store(&cache.norder, 0);

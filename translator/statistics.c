@@ -36,6 +36,7 @@ void translator_log_statistics(void)
 	print("metadata bytes", s.meta_bytes);
 	print("code cache bytes in use", s.code_used);
 	print("blocks invalidated", s.invalidations);
+	print("blocks that became valid again", s.revivals);
 	print("flushes", s.flushes);
 	print("exits chained", s.chains);
 	for (unsigned i = 0; i < COUNT_COUNT; i++)

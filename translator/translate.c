@@ -9,6 +9,7 @@
 #include "instrument/log.h"
 #include "instrument/probe.h"
 #include "translator/decode.h"
+#include "translator/kept.h"
 #include "translator/region.h"
 #include "translator/statistics.h"
 
@@ -119,6 +120,8 @@ static struct Block *build(const struct Request *r, struct CodeBuffer *buf, enum
 		log_write(text->str, text->len);
 		g_string_free(text, TRUE);
 	}
+	if (*result == EMIT_OK && !kept_record(buf, block, ir))
+		*result = EMIT_NO_ROOM;
 	return *result == EMIT_OK ? block : NULL;
 }
 
@@ -238,6 +241,8 @@ struct Block *translate(struct Cpu *cpu, uint64_t pc, uint32_t key)
 		cache_lock();
 		uint64_t generation = cache_generation();
 		struct Block *block = cache_find(pc, key);
+		if (!block && (block = kept_take(pc, key)))
+			cache_revive(block);
 		if (!block) {
 			g_assert(!busy);
 			busy = true;

@@ -47,6 +47,7 @@ bool cache_has_code(const void *host_pc);               /* likewise: host_pc is 
 bool cache_reserve(struct CodeBuffer *buf);
 struct Block *cache_new_block(struct CodeBuffer *buf);  /* zeroed, taken from BUF->meta */
 void cache_commit(struct CodeBuffer *buf, struct Block *block);         /* found from now on */
+void cache_revive(struct Block *block);                 /* a forgotten one is found again */
 void cache_forget(struct Block *block);                 /* nothing finds or enters it any more */
 void cache_forget_containing(uint64_t addr);            /* the same for all blocks, but regions, made of the guest byte at ADDR */
 void cache_commit_common(const struct CodeBuffer *buf); /* after Host.init: what it wrote stays for ever */

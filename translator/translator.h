@@ -73,6 +73,9 @@ void cpu_set_fp(struct Cpu *cpu, uint8_t fflags, uint8_t round);
 /* Forgets all blocks that overlap guest [ADDR, ADDR + LEN). Any thread, also from the fault handler; not under the translation lock. Cpus that run one of
  * these blocks finish it. */
 void cache_invalidate(uint64_t addr, uint64_t len);
+/* Forgets those of the range that would be translated from other bytes than they were: after writes that the environment has not told of, by another mapping
+ * of the same memory. On a cpu's thread, outside translated code. */
+void cache_refresh(uint64_t addr, uint64_t len);
 /* Forgets all blocks, now for the calling cpu's next block and before it, for the others at their next boundary. Any thread, also from a probe. */
 void cache_flush(void);
 /* Holds and releases the translation lock round fork(); CHILD after it in the child. */
@@ -82,7 +85,7 @@ void translator_fork_done(bool child);
 struct CacheStatistics {
 	size_t code_bytes, code_used, meta_used;        /* of the cache as it is now */
 	/* since the start, forks' parents included: what was translated (regions are blocks too), the memory it took, padding included, and events */
-	uint64_t blocks, regions, guest_bytes, guest_insns, host_bytes, meta_bytes, flushes, invalidations, chains;
+	uint64_t blocks, regions, guest_bytes, guest_insns, host_bytes, meta_bytes, flushes, invalidations, revivals, chains;
 };
 void cache_statistics(struct CacheStatistics *statistics);
 /* Writes these and the counts of the run loop to the log, a line "name: number" each, if -d stats asks for them. At the end of the process, when no cpu

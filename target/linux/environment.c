@@ -91,9 +91,9 @@ static bool exception(struct Cpu *cpu)
 		signal_fault(task, SIGBUS, BUS_ADRALN, cpu->pc);
 		break;
 	case CAUSE_FENCE_I:
-		/* writes that pass through other mappings of the memory are seen by nobody but here */
+		/* other writes than those through other mappings of the memory have been seen */
 		step_over(cpu);
-		cache_flush();
+		cache_refresh(0, UINT64_MAX);
 		break;
 	}
 	return attend(task);

@@ -72,14 +72,17 @@ int64_t sys_shmdt(struct Cpu *cpu, const uint64_t a[6])
 	return mm_shmdt(a[0]);
 }
 
-/* The guest has written instructions by ways we may not have seen (a second mapping of the same memory): those of the range are translated again. */
+/* The guest has written instructions, by another mapping of the same memory if we have not seen it. The kernel flushes all, whatever the range; we take it for that of
+ * either mapping. */
 int64_t sys_riscv_flush_icache(struct Cpu *cpu, const uint64_t a[6])
 {
 	(void)cpu;
 	if (a[2] & ~1ull)
 		return -EINVAL;
 	if (a[1] > a[0])
-		cache_invalidate(a[0], a[1] - a[0]);
+		mm_for_each_alias(a[0], a[1], cache_refresh);
+	else
+		cache_refresh(0, UINT64_MAX);
 	return 0;
 }
 

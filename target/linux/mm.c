@@ -736,6 +736,47 @@ void mm_for_each(void (*fn)(const struct MmRange *range, void *data), void *data
 	free(copy);
 }
 
+struct Range { uint64_t start, end; };
+
+/* Where in B the memory may be that shared mapping A has in RANGE. Without a file it is not known where: such memory can be mapped twice, too (mremap, shmat), and two
+ * neighbours that have the same are one mapping here. */
+static struct Range alias_in(const struct Mapping *b, const struct Mapping *a, struct Range range)
+{
+	if (!a->file || !b->file)
+		return !a->file && !b->file && b->shared ? (struct Range){ b->start, b->end } : (struct Range){ 0, 0 };
+	if (a->file->dev != b->file->dev || a->file->ino != b->file->ino)
+		return (struct Range){ 0, 0 };
+	uint64_t low = range.start - a->start + a->offset, high = low + (range.end - range.start), b_high = b->offset + (b->end - b->start);
+	if (low < b->offset)
+		low = b->offset;
+	if (high > b_high)
+		high = b_high;
+	return low < high ? (struct Range){ b->start + (low - b->offset), b->start + (high - b->offset) } : (struct Range){ 0, 0 };
+}
+
+void mm_for_each_alias(uint64_t start, uint64_t end, void (*fn)(uint64_t addr, uint64_t len))
+{
+	struct Range *found = NULL;
+	unsigned count = 0;
+
+	pthread_mutex_lock(&mm_lock);
+	struct Mapping *mapping = mm_find(start);
+	for (unsigned i = 0; mapping && mapping->shared && i < nmaps; i++) {
+		struct Range alias = alias_in(&maps[i], mapping, (struct Range){ start, end });
+		if (!(maps[i].prot & PROT_EXEC) || alias.start == alias.end)
+			continue;
+		found = realloc(found, (count + 1) * sizeof *found);
+		if (!found)
+			abort();
+		found[count++] = alias;
+	}
+	pthread_mutex_unlock(&mm_lock);
+	fn(start, end - start);
+	for (unsigned i = 0; i < count; i++)
+		fn(found[i].start, found[i].end - found[i].start);
+	free(found);
+}
+
 void mm_fork_prepare(void)
 {
 	pthread_mutex_lock(&mm_lock);

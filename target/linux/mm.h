@@ -67,6 +67,9 @@ struct MmRange {
 /* Calls FN for every mapping in ascending order, from a copy taken at the call: FN may map and unmap. Any thread. */
 void mm_for_each(void (*fn)(const struct MmRange *range, void *data), void *data);
 
+/* Calls FN with address and length for the range [START, END), and for each range of executable memory that may be the same memory, mapped elsewhere. */
+void mm_for_each_alias(uint64_t start, uint64_t end, void (*fn)(uint64_t addr, uint64_t len));
+
 /* struct Environment's members of these names (target/guest.h). */
 size_t mm_fetch(uint64_t addr, void *buf, size_t len);
 void mm_code_made(uint64_t page);

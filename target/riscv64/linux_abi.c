@@ -174,7 +174,7 @@ static const uint8_t trampoline[] = { 0x93, 0x08, 0xb0, 0x08, 0x73, 0x00, 0x00, 
 
 /* -- riscv_hwprobe --------------------------------------------------------------------------------------------------- */
 
-enum { SYS_RISCV_HWPROBE = 258, SYS_RISCV_FLUSH_ICACHE = 259 };
+enum { SYS_RISCV_HWPROBE = 258 };
 enum { HWPROBE_WHICH_CPUS = 1 };
 
 struct HwprobePair {
@@ -316,21 +316,6 @@ static int64_t hwprobe_cpus(uint64_t pairs, uint64_t count, uint64_t cpuset_size
 	return guest_write(cpus, set, MIN(cpuset_size, CPUSET_BYTES)) ? 0 : -EFAULT;
 }
 
-/* The kernel ignores the range and flushes all; a range that makes sense is enough here, since no code is kept across a write that is
- * seen, and the range is for writes through another mapping. */
-static int64_t flush_icache(uint64_t begin, uint64_t end, uint64_t flags)
-{
-	enum { FLUSH_LOCAL = 1 };
-
-	if (flags & ~(uint64_t)FLUSH_LOCAL)
-		return -EINVAL;
-	if (begin < end)
-		cache_invalidate(begin, end - begin);
-	else
-		cache_flush();
-	return 0;
-}
-
 static int64_t arch_syscall(struct Cpu *cpu, int64_t number, const uint64_t args[6])
 {
 	(void)cpu;
@@ -339,8 +324,6 @@ static int64_t arch_syscall(struct Cpu *cpu, int64_t number, const uint64_t args
 		if ((uint32_t)args[4] == 0)
 			return hwprobe_values(args[0], args[1], args[2], args[3]);
 		return (uint32_t)args[4] == HWPROBE_WHICH_CPUS ? hwprobe_cpus(args[0], args[1], args[2], args[3]) : -EINVAL;
-	case SYS_RISCV_FLUSH_ICACHE:
-		return flush_icache(args[0], args[1], args[2]);
 	default:
 		return -ENOSYS;
 	}

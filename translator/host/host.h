@@ -51,6 +51,8 @@ struct Block {
 	struct ExitSite *incoming;
 	const uint8_t *meta;            /* host's own tables */
 	uint32_t meta_size;
+	const struct Source *source;    /* kept.c: the guest bytes it was made from */
+	struct Block *next_kept;        /* kept.c */
 	struct Block *next_hash;        /* cache.c */
 	struct Block *next_page[2];     /* cache.c: lists by guest page of first and last byte */
 };

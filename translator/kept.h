@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* Forgotten translations that become valid again when the guest's bytes are what they were. All under the translation lock. */
+#ifndef FORERUN_KEPT_H
+#define FORERUN_KEPT_H
+
+#include "translator/translate.h"
+
+/* Notes in BUF->meta the guest bytes that UNIT was made of, for BLOCK. False if there is no room. */
+bool kept_record(struct CodeBuffer *buf, struct Block *block, const struct Ir *unit);
+/* Whether the guest's executable memory has these bytes now. On a cpu's thread. */
+bool kept_matches(const struct Block *block);
+
+/* BLOCK has been forgotten because its pages changed. */
+void kept_add(struct Block *block);
+/* A block for PC and KEY that matches, no longer kept; NULL: none. From here on the environment tells of changes of its pages. */
+struct Block *kept_take(uint64_t pc, uint32_t key);
+/* All kept ones are void. */
+void kept_clear(void);
+
+#endif
