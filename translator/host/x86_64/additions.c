@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Additions to counters, put off and merged as long as nothing can look at the counter. */
+/* Additions to counters, put off and merged as long as nothing can look at the counter.
+ *
+ * Within a block they wait as numbers in Gen.additions. In a region, the counters added to most have a host register each that collects what its
+ * blocks add; it goes to memory where the region is left or something can look, so that a loop's iterations do not wait for each other's
+ * store. */
 #include "translator/host/x86_64/backend.h"
 
 static bool same_cell(const struct Addition *a, const struct Addition *b)
@@ -12,20 +16,45 @@ static bool overlaps(const struct Addition *a, const struct Addition *b)
 	return a->in_cpu == b->in_cpu && a->cell < b->cell + 8 && b->cell < a->cell + 8;
 }
 
-void x86_emit_additions(struct Gen *g)
+static struct Rm cell_of(const struct Addition *a)
+{
+	return a->in_cpu ? cpu_mem(a->cell) : rm_at((const void *)(uintptr_t)a->cell);
+}
+
+/* The numbers go to the registers that collect, or to memory. */
+static void emit_numbers(struct Gen *g)
 {
 	for (unsigned i = 0; i < g->nadditions; i++) {
 		const struct Addition *a = &g->additions[i];
-		struct Rm cell = a->in_cpu ? cpu_mem(a->cell) : rm_at((const void *)(uintptr_t)a->cell);
+		struct Rm to = cell_of(a);
+		for (unsigned k = 0; k < g->ncollectors; k++)
+			if (same_cell(a, &g->collectors[k].of))
+				to = rm_reg(g->collectors[k].reg);
 		if (a->amount)
-			asm_alu_imm(g->as, ALU_ADD, a->wide ? X_W : 0, cell, a->amount);
+			asm_alu_imm(g->as, ALU_ADD, a->wide ? X_W : 0, to, a->amount);
 	}
 }
 
-static void make(struct Gen *g)
+void x86_emit_additions(struct Gen *g)
+{
+	emit_numbers(g);
+	for (unsigned k = 0; k < g->ncollectors; k++) {
+		const struct Collector *c = &g->collectors[k];
+		asm_alu_store(g->as, ALU_ADD, c->of.wide ? X_W : 0, cell_of(&c->of), c->reg);
+	}
+}
+
+void x86_make_additions(struct Gen *g)
 {
 	x86_emit_additions(g);
 	g->nadditions = 0;
+	for (unsigned k = 0; k < g->ncollectors; k++)
+		asm_zero(g->as, g->collectors[k].reg);
+}
+
+bool x86_adds_nothing(const struct Gen *g)
+{
+	return !g->nadditions && !g->ncollectors;
 }
 
 void x86_add(struct Gen *g, struct Addition addition)
@@ -38,12 +67,12 @@ void x86_add(struct Gen *g, struct Addition addition)
 			return;
 		}
 		if (overlaps(a, &addition)) {
-			make(g);
+			x86_make_additions(g);
 			break;
 		}
 	}
 	if (g->nadditions == MAX_ADDITIONS)
-		make(g);
+		x86_make_additions(g);
 	g->additions[g->nadditions++] = addition;
 }
 
@@ -51,21 +80,94 @@ void x86_settle(struct Gen *g, const struct Ins *ins)
 {
 	const struct Ins *next = ins + 1;
 
-	if (!g->nadditions)
+	if (x86_adds_nothing(g))
 		return;
 	switch (ins->op) {
-	case IR_LOAD: case IR_STORE: case IR_POLL: case IR_MARK: case IR_SLOTADD: case IR_HOSTADD:
+	case IR_LOAD: case IR_POLL: case IR_MARK: case IR_SLOTADD: case IR_HOSTADD: case IR_GET: case IR_PUT: case IR_FXGET: case IR_FXPUT:
 	case IR_CALL:   /* sees to it itself */
+	case IR_RAISE:
+		return;
+	case IR_STORE:
+		if (!ref_is_const(ins->a[0]))   /* else it may be a counter that is set */
+			return;
+		break;
+	case IR_LABEL: case IR_BR: case IR_BRCOND:
+		emit_numbers(g);
+		g->nadditions = 0;
 		return;
 	case IR_EXITCOND:
 		if (g->n + 1 < g->ir->nins && !(ir_op_info[next->op].flags & OPF_EXIT))
 			return;
 		break;
-	case IR_GET: case IR_PUT: case IR_FXGET: case IR_FXPUT:
-		return;
 	default:
 		if (ir_op_info[ins->op].flags & (OPF_PURE | OPF_ROUND))
 			return;
 	}
-	make(g);
+	x86_make_additions(g);
+}
+
+/* -- choosing what is collected ------------------------------------------------------------------------------------------------------ */
+
+/* A counter that a unit adds to. */
+struct Candidate {
+	struct Addition of;
+	unsigned uses;
+	unsigned last;          /* the label behind which it was counted last, so that what is merged counts once */
+};
+enum { MAX_CANDIDATES = 8 };
+
+static bool note(struct Candidate *list, unsigned *n, struct Addition of, unsigned weight, unsigned label)
+{
+	unsigned i = 0;
+
+	while (i < *n && !same_cell(&list[i].of, &of)) {
+		if (overlaps(&list[i].of, &of))
+			return false;
+		i++;
+	}
+	if (i == MAX_CANDIDATES)
+		return true;
+	if (i == *n)
+		list[(*n)++] = (struct Candidate){ .of = of, .last = -1u };
+	if (list[i].last != label)
+		list[i].uses += weight;
+	list[i].last = label;
+	return true;
+}
+
+unsigned x86_find_collectors(struct Gen *g, const unsigned *weight, struct Collector *found, unsigned *uses)
+{
+	struct Candidate list[MAX_CANDIDATES];
+	struct Ir *ir = g->ir;
+	unsigned n = 0, label = 0;
+
+	for (unsigned at = 0; at < ir->nins; at++) {
+		const struct Ins *ins = &ir->ins[at];
+		struct Addition additions[MAX_CALL_ADDITIONS];
+		int count = 0;
+
+		label += ins->op == IR_LABEL;
+		if (ins->op == IR_SLOTGET || ins->op == IR_SLOTPUT || (ins->op == IR_STORE && ref_is_const(ins->a[0])))
+			return 0;
+		if (ins->op == IR_CALL && !(ir->calls[ins->imm].flags & IRC_PURE))
+			count = x86_call_additions(g, ins, additions);
+		else if (ins->op == IR_SLOTADD || ins->op == IR_HOSTADD)
+			count = x86_ins_addition(g, ins, additions);
+		if (count < 0)
+			return 0;
+		for (int i = 0; i < count; i++)
+			if (!note(list, &n, additions[i], weight[at], label))
+				return 0;
+	}
+	unsigned nfound = 0;
+	while (nfound < MAX_COLLECTORS && n) {
+		unsigned best = 0;
+		for (unsigned i = 1; i < n; i++)
+			if (list[i].uses > list[best].uses)
+				best = i;
+		found[nfound].of = list[best].of;
+		uses[nfound++] = list[best].uses;
+		list[best] = list[--n];
+	}
+	return nfound;
 }

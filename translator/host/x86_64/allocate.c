@@ -165,7 +165,7 @@ static int find_free(struct Gen *g, enum IrClass class, unsigned avoid, bool hom
 	uint32_t home = g->homes[class];
 	unsigned count = class == IR_INT ? sizeof order : NVEC;
 
-	avoid |= g->locked[class];
+	avoid |= g->locked[class] | (class == IR_INT ? g->reserved : 0);
 	for (unsigned pass = 0; pass < 1u + homes_too; pass++)
 		for (unsigned i = 0; i < count; i++) {
 			int r = class == IR_INT ? order[i] : (int)i;
@@ -190,7 +190,7 @@ static int make_free(struct Gen *g, enum IrClass class, unsigned avoid)
 {
 	int best = NOREG, best_cost = 9;
 
-	avoid |= g->locked[class];
+	avoid |= g->locked[class] | (class == IR_INT ? g->reserved : 0);
 	for (int r = 0; r < 16; r++) {
 		uint16_t v = g->owner[class][r];
 		if (v == NOBODY || avoid >> r & 1)
@@ -653,6 +653,47 @@ static void pin_vectors(struct Gen *g, unsigned *count)
 	}
 }
 
+/* The pinned integer global used least, as an index in Gen.pinned. */
+static unsigned least_used(const struct Gen *g, const unsigned *count)
+{
+	unsigned least = 0;
+
+	for (unsigned i = 1; i < g->npinned; i++)
+		if (count[g->pinned[i]] < count[g->pinned[least]])
+			least = i;
+	return least;
+}
+
+/* Its home, which is free then. */
+static int unpin(struct Gen *g, unsigned index)
+{
+	Ref v = g->pinned[index];
+	int reg = g->var[v].home;
+
+	x86_store_var(g, v);
+	x86_drop(g, IR_INT, reg);
+	g->var[v].home = NOREG;
+	return reg;
+}
+
+/* Counters that are added to more often than globals are used take registers from them. Before others are pinned. */
+static void pin_collectors(struct Gen *g, const unsigned *weight, const unsigned *count)
+{
+	unsigned uses[MAX_COLLECTORS], n = x86_find_collectors(g, weight, g->collectors, uses);
+
+	for (; g->ncollectors < n && g->npinned; g->ncollectors++) {
+		unsigned least = least_used(g, count);
+		if (uses[g->ncollectors] <= count[g->pinned[least]])
+			return;
+		int reg = unpin(g, least);
+		g->pinned[least] = g->pinned[--g->npinned];
+		g->homes[IR_INT] &= ~bit(reg);
+		g->reserved |= bit(reg);
+		g->collectors[g->ncollectors].reg = reg;
+		asm_zero(g->as, reg);
+	}
+}
+
 /* Integer globals of the base map that are used less than others give them their registers. */
 static void pin_integers(struct Gen *g, const unsigned *count)
 {
@@ -660,21 +701,13 @@ static void pin_integers(struct Gen *g, const unsigned *count)
 
 	for (;;) {
 		Ref best = REF_NONE;
-		unsigned least = 0;
 		for (unsigned v = 0; v < ir->nglobals; v++)
 			if (class_of(g, v) == IR_INT && g->var[v].home == NOREG && (best == REF_NONE || count[v] > count[best]))
 				best = v;
-		for (unsigned i = 1; i < backend.npins; i++)
-			if (count[g->pinned[i]] < count[g->pinned[least]])
-				least = i;
-		if (best == REF_NONE || !backend.npins || count[best] <= count[g->pinned[least]])
+		unsigned least = least_used(g, count);
+		if (best == REF_NONE || !g->npinned || count[best] <= count[g->pinned[least]])
 			return;
-		Ref victim = g->pinned[least];
-		int reg = g->var[victim].home;
-		x86_store_var(g, victim);
-		x86_drop(g, IR_INT, reg);
-		g->var[victim].home = NOREG;
-		g->var[best].home = reg;
+		g->var[best].home = unpin(g, least);
 		g->pinned[least] = best;
 	}
 }
@@ -688,7 +721,8 @@ void x86_allocate_begin(struct Gen *g)
 	memset(g->owner, 0xff, sizeof g->owner);
 	memset(g->slots, 0, sizeof g->slots);
 	g->locked[0] = g->locked[1] = 0;
-	g->npinned = 0;
+	g->npinned = g->ncollectors = 0;
+	g->reserved = 0;
 	g->homes[IR_INT] = g->homes[IR_VEC] = 0;
 	for (unsigned v = 0; v < ir->nvars; v++)
 		g->var[v] = (struct Var){ .reg = NOREG, .home = NOREG, .slot = -1, .clean = v < ir->nglobals };
@@ -703,6 +737,7 @@ void x86_allocate_begin(struct Gen *g)
 	g->regions = weight != NULL;
 	if (g->regions) {
 		unsigned *count = count_uses(ir, weight);
+		pin_collectors(g, weight, count);
 		pin_integers(g, count);
 		pin_vectors(g, count);
 		all_home(g);

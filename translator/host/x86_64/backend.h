@@ -111,7 +111,12 @@ struct Addition {
 	bool wide;              /* 8 bytes, else 4 */
 	int32_t amount;
 };
-enum { MAX_ADDITIONS = 4 };
+/* A register that collects additions to one cell through a region. */
+struct Collector {
+	struct Addition of;     /* without the amount */
+	int8_t reg;             /* what is still to be added */
+};
+enum { MAX_ADDITIONS = 4, MAX_COLLECTORS = 2, MAX_CALL_ADDITIONS = 12 };
 
 struct Gen {
 	struct Ir *ir;
@@ -121,6 +126,7 @@ struct Gen {
 	struct Var *var;
 	uint16_t owner[2][16];          /* by class and register: the variable, or NOBODY */
 	uint32_t homes[2];              /* by class: registers somebody is pinned to */
+	uint32_t reserved;              /* integer registers that no variable is ever in */
 	uint32_t locked[2];             /* registers in use by the current instruction */
 	uint16_t *last;
 	unsigned n;                     /* index of the current instruction */
@@ -135,6 +141,8 @@ struct Gen {
 	unsigned npinned;
 	struct Addition additions[MAX_ADDITIONS];
 	unsigned nadditions;
+	struct Collector collectors[MAX_COLLECTORS];
+	unsigned ncollectors;
 	unsigned restored;              /* index of an FXPUT that has been seen to, or 0 */
 	bool too_big;
 };
@@ -218,7 +226,14 @@ void x86_store_pc(struct Gen *g, bool hot);     /* Cpu.pc = the current mark's; 
 /* -- additions.c. They change the flags, and no register. */
 /* Puts off an addition, or makes it now. */
 void x86_add(struct Gen *g, struct Addition addition);
-void x86_emit_additions(struct Gen *g);         /* emits those put off; no change of state */
+void x86_emit_additions(struct Gen *g);         /* emits those put off, on a way out; no change of state */
+void x86_make_additions(struct Gen *g);         /* the same for good */
+bool x86_adds_nothing(const struct Gen *g);     /* whether x86_emit_additions() has nothing to do */
+/* The counters of a region that are worth a register, those with most USES first, by the WEIGHT of each instruction. None if something in it looks at counters. */
+unsigned x86_find_collectors(struct Gen *g, const unsigned *weight, struct Collector *found, unsigned *uses);
+/* What the SLOTADD or HOSTADD, or the call INS, adds if all it does is adding numbers to cells that are known: how many, or -1. */
+int x86_ins_addition(struct Gen *g, const struct Ins *ins, struct Addition *addition);
+int x86_call_additions(struct Gen *g, const struct Ins *ins, struct Addition additions[MAX_CALL_ADDITIONS]);
 void x86_settle(struct Gen *g, const struct Ins *ins);  /* makes them if INS, which comes next, may look at or leave them behind */
 
 /* -- records.c */

@@ -268,27 +268,73 @@ static int leaf_argument(struct Gen *g, const struct IrCall *call, const struct 
 	return to;
 }
 
-/* Emits the function's body if it is a leaf. It can look at guest state by the cpu's pointer alone, and at counters. */
-static bool emit_leaf(struct Gen *g, const struct IrCall *call)
+/* The leaf whose body can stand for the call INS, or NULL. It can look at guest state by the cpu's pointer alone, and at counters. */
+static const struct Leaf *leaf_of(struct Gen *g, const struct Ins *ins)
 {
-	int8_t map[NREGS];
+	const struct IrCall *call = &g->ir->calls[ins->imm];
 
-	if (!(call->flags & IRC_PROBE) || call->flags & IRC_RAISES)
-		return false;
+	if (ins->cond != COND_ALWAYS || ins->d != REF_NONE || !(call->flags & IRC_PROBE) || call->flags & IRC_RAISES)
+		return NULL;
 	const struct Leaf *leaf = x86_leaf(call->fn);
 	if (!leaf->good || !x86_leaf_reachable(leaf, g->exec))
-		return false;
+		return NULL;
 	for (unsigned i = 0; i < call->nargs; i++)
 		if (reads_globals(call) && call->args[i] == REF_CPU && leaf->reads >> arg_regs[i] & 1)
+			return NULL;
+	return leaf;
+}
+
+/* What INSN of Leaf.adds adds when it is called so; false if that is no number or too large a one. */
+static bool addend(struct Gen *g, const struct IrCall *call, const struct LeafInsn *insn, int32_t *amount)
+{
+	int64_t value = x86_leaf_addend(insn);
+
+	if (!insn->digit) {
+		unsigned i = 0;
+		while (i < call->nargs && arg_regs[i] != insn->reg)
+			i++;
+		if (i == call->nargs || !ref_is_const(call->args[i]))
 			return false;
-	if (leaf->adds) {
-		for (unsigned i = 0; i < leaf->n; i++)
-			x86_add(g, (struct Addition){ .cell = (uintptr_t)leaf->insn[i].rm.target, .wide = leaf->insn[i].op & X_W,
-						      .amount = x86_leaf_addend(&leaf->insn[i]) });
-		return true;
+		value *= ir_value(g->ir, call->args[i]);
 	}
-	x86_emit_additions(g);
-	g->nadditions = 0;
+	if (!(insn->op & X_W))
+		value = (int32_t)value;
+	*amount = value;
+	return *amount == value;
+}
+
+int x86_call_additions(struct Gen *g, const struct Ins *ins, struct Addition additions[MAX_CALL_ADDITIONS])
+{
+	const struct Leaf *leaf = leaf_of(g, ins);
+
+	if (!leaf || !leaf->adds)
+		return -1;
+	for (unsigned i = 0; i < leaf->n; i++) {
+		const struct LeafInsn *insn = &leaf->insn[i];
+		additions[i] = (struct Addition){ .cell = (uintptr_t)insn->rm.target, .wide = insn->op & X_W };
+		if (!addend(g, &g->ir->calls[ins->imm], insn, &additions[i].amount))
+			return -1;
+	}
+	return leaf->n;
+}
+_Static_assert((int)LEAF_INSNS <= (int)MAX_CALL_ADDITIONS, "room for what a leaf adds");
+
+/* Emits what the function does in place of the call if it is a leaf. */
+static bool emit_leaf(struct Gen *g, const struct Ins *ins)
+{
+	struct Addition additions[MAX_CALL_ADDITIONS];
+	const struct IrCall *call = &g->ir->calls[ins->imm];
+	int8_t map[NREGS];
+
+	int count = x86_call_additions(g, ins, additions);
+	for (int i = 0; i < count; i++)
+		x86_add(g, additions[i]);
+	if (count >= 0)
+		return true;
+	const struct Leaf *leaf = leaf_of(g, ins);
+	if (!leaf)
+		return false;
+	x86_make_additions(g);
 	for (int r = 0; r < NREGS; r++)
 		if ((leaf->reads | leaf->writes) >> r & 1)
 			map[r] = leaf->reads >> r & 1 ? leaf_argument(g, call, leaf, r) : x86_scratch(g, IR_INT);
@@ -302,11 +348,10 @@ void x86_emit_call(struct Gen *g, struct Ins *ins)
 {
 	const struct IrCall *call = &g->ir->calls[ins->imm];
 
-	if (ins->cond != COND_NEVER && (ins->a[0] == REF_NONE || ins->cond == COND_ALWAYS) && ins->d == REF_NONE && emit_leaf(g, call))
+	if (emit_leaf(g, ins))
 		return;
 	if (!(call->flags & IRC_PURE)) {
-		x86_emit_additions(g);
-		g->nadditions = 0;
+		x86_make_additions(g);
 	}
 	if (ins->a[0] != REF_NONE && ins->cond < COND_ALWAYS) {
 		emit_conditional(g, ins, call);

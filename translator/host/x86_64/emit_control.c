@@ -138,7 +138,7 @@ static void emit_exit_cond(struct Gen *g, struct Ins *ins)
 		x86_sync_home(g);
 	uint8_t *from = g->as->p;
 	enum Cc cc = x86_compare(g, ins->type, ins->cond, ins->a[0], ins->a[1]);
-	if (!g->nadditions && x86_edge_ready(g)) {
+	if (x86_adds_nothing(g) && x86_edge_ready(g)) {
 		align_field(g->as, from, 2);
 		uint32_t stub = add_site(g, pc, 2);
 		asm_jcc(g->as, cc, FIX_COLD, stub);

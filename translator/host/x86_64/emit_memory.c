@@ -440,12 +440,28 @@ static void emit_put(struct Gen *g, struct Ins *ins, unsigned size)
 		store_reg(g, size, cpu_mem(ins->imm), x86_use(g, ins->a[0]));
 }
 
-static void emit_slot_add(struct Gen *g, struct Ins *ins)
+int x86_ins_addition(struct Gen *g, const struct Ins *ins, struct Addition *addition)
 {
 	int32_t imm;
 
-	if (x86_imm32(g, ins->a[0], &imm))
-		x86_add(g, (struct Addition){ .cell = (uint32_t)ins->imm, .in_cpu = true, .wide = true, .amount = imm });
+	if (!x86_imm32(g, ins->a[0], &imm))
+		return -1;
+	if (ins->op == IR_SLOTADD) {
+		*addition = (struct Addition){ .cell = (uint32_t)ins->imm, .in_cpu = true, .wide = true, .amount = imm };
+		return 1;
+	}
+	int64_t away = ref_is_const(ins->a[1]) ? (int64_t)(ir_value(g->ir, ins->a[1]) - (uintptr_t)g->exec) : INT64_MAX;
+	*addition = (struct Addition){ .cell = ref_is_const(ins->a[1]) ? ir_value(g->ir, ins->a[1]) : 0, .wide = true, .amount = imm };
+	/* far enough from the limit that no place in the block matters */
+	return llabs(away) < INT32_MAX / 2 ? 1 : -1;
+}
+
+static void emit_slot_add(struct Gen *g, struct Ins *ins)
+{
+	struct Addition addition;
+
+	if (x86_ins_addition(g, ins, &addition) == 1)
+		x86_add(g, addition);
 	else
 		asm_alu_store(g->as, ALU_ADD, X_W, cpu_mem(ins->imm), x86_use(g, ins->a[0]));
 }
@@ -453,11 +469,10 @@ static void emit_slot_add(struct Gen *g, struct Ins *ins)
 static void emit_host_add(struct Gen *g, struct Ins *ins)
 {
 	int32_t imm;
-	int64_t away = ref_is_const(ins->a[1]) ? (int64_t)(ir_value(g->ir, ins->a[1]) - (uintptr_t)g->exec) : INT64_MAX;
+	struct Addition addition;
 
-	/* far enough from the limit that no place in the block matters */
-	if (x86_imm32(g, ins->a[0], &imm) && llabs(away) < INT32_MAX / 2) {
-		x86_add(g, (struct Addition){ .cell = ir_value(g->ir, ins->a[1]), .wide = true, .amount = imm });
+	if (x86_ins_addition(g, ins, &addition) == 1) {
+		x86_add(g, addition);
 		return;
 	}
 	int addr = x86_use(g, ins->a[1]);

@@ -381,8 +381,10 @@ static bool is_addition(const struct LeafInsn *insn)
 {
 	unsigned opcode = insn->op & 0xff;
 
-	if (insn->prefixes || !insn->digit || insn->rm.reg != NOREG || insn->rm.base != RIP_RELATIVE || insn->op & X_0F3A)
+	if (insn->prefixes || insn->rm.reg != NOREG || insn->rm.base != RIP_RELATIVE || insn->op & X_0F3A)
 		return false;
+	if (!insn->digit)
+		return (opcode == 0x01 || opcode == 0x29) && !(insn->op & X_0F);
 	if (opcode == 0x81 || opcode == 0x83)
 		return insn->reg == ALU_ADD || insn->reg == ALU_SUB;
 	return opcode == 0xff && insn->reg <= 1;
@@ -390,6 +392,8 @@ static bool is_addition(const struct LeafInsn *insn)
 
 int64_t x86_leaf_addend(const struct LeafInsn *insn)
 {
+	if (!insn->digit)
+		return (insn->op & 0xff) == 0x29 ? -1 : 1;
 	if ((insn->op & 0xff) == 0xff)
 		return insn->reg ? -1 : 1;
 	return insn->reg == ALU_SUB ? -insn->imm : insn->imm;

@@ -29,7 +29,7 @@ struct LeafInsn {
 struct Leaf {
 	bool good;                      /* it is a leaf, else nothing below means anything */
 	bool constant;                  /* it does nothing but return VALUE */
-	bool adds;                      /* all it does is adding constants to cells at fixed addresses, see x86_leaf_addend() */
+	bool adds;                      /* all it does is adding constants and arguments to cells at fixed addresses, see x86_leaf_addend() */
 	bool memory;                    /* it accesses memory */
 	uint64_t value;
 	uint16_t reads, writes;         /* registers whose values at entry it reads, those it writes */
@@ -39,7 +39,8 @@ struct Leaf {
 
 /* What the function at FN does. The answer stays valid until the next call. Under the translation lock. */
 const struct Leaf *x86_leaf(const void *fn);
-/* Of an instruction of Leaf.adds: what it adds to the cell at RM.target, of 8 bytes if the op has X_W, else of 4. */
+/* Of an instruction of Leaf.adds: what it adds to the cell at RM.target, of 8 bytes if the op has X_W, else of 4; without DIGIT, how many times its
+ * register REG, which is an argument's. */
 int64_t x86_leaf_addend(const struct LeafInsn *insn);
 /* Whether all addresses that are relative to rip can be reached from code near FROM. */
 bool x86_leaf_reachable(const struct Leaf *leaf, const void *from);

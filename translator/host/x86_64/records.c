@@ -7,8 +7,8 @@
  *   number   of an inlined body: address of the function - that of the previous one, zigzag
  *   state    16-bit mask of base pins that are not in their register; count; count pairs of a global whose memory is stale and the register it is in
  *            instead: of a vector register | loose << 4 | (know & REP_SINGLE) << 6, of an integer one | STATE_INTEGER;
- *            if the mask has STATE_ADDITIONS: count, and for each addition to be made its amount, zigzag, << 2 | wide << 1 | cell is in the cpu,
- *            and the cell - that of the previous one, zigzag
+ *            if the mask has STATE_ADDITIONS: count, and for each addition to be made its amount, zigzag, or register << 3 | it is a register << 2 |
+ *            wide << 1 | cell is in the cpu, and the cell - that of the previous one, zigzag
  * Numbers have 7 bits per byte, low first. Without a state the previous record's holds, at first: all pins at home, no vectors. */
 #include <glib.h>
 #include <ucontext.h>
@@ -16,7 +16,8 @@
 #include "translator/host/x86_64/backend.h"
 
 enum {
-	STATE_ADDITIONS = 0x8000, STATE_INTEGER = 0x80, MAX_STATE = 2 + 1 + 2 * (NVEC + NREGS) + 1 + 20 * MAX_ADDITIONS,
+	STATE_ADDITIONS = 0x8000, STATE_INTEGER = 0x80,
+	MAX_STATE = 2 + 1 + 2 * (NVEC + NREGS) + 1 + 20 * (MAX_ADDITIONS + MAX_COLLECTORS),
 	TABLE_SIZE = 256 << 10, MAX_COLD = 8192,
 };
 
@@ -59,6 +60,15 @@ static unsigned write_number(uint8_t *to, uint64_t v)
 static void put_number(uint64_t v) { table.n += write_number(table.bytes + table.n, v); }
 static uint64_t zigzag(int64_t v) { return (uint64_t)v << 1 ^ (uint64_t)(v >> 63); }
 
+static unsigned write_addition(uint8_t *to, const struct Addition *a, uint64_t source, uint64_t *cell_before)
+{
+	unsigned n = write_number(to, source << 2 | (unsigned)a->wide << 1 | a->in_cpu);
+
+	n += write_number(to + n, zigzag(a->cell - *cell_before));
+	*cell_before = a->cell;
+	return n;
+}
+
 static unsigned capture(struct Gen *g, uint8_t *state)
 {
 	unsigned away = 0, n = 3;
@@ -81,16 +91,14 @@ static unsigned capture(struct Gen *g, uint8_t *state)
 		}
 	}
 	state[2] = (n - 3) / 2;
-	if (g->nadditions) {
+	if (!x86_adds_nothing(g)) {
 		uint64_t before = 0;
 		away |= STATE_ADDITIONS;
-		state[n++] = g->nadditions;
-		for (unsigned i = 0; i < g->nadditions; i++) {
-			const struct Addition *a = &g->additions[i];
-			n += write_number(state + n, zigzag(a->amount) << 2 | (unsigned)a->wide << 1 | a->in_cpu);
-			n += write_number(state + n, zigzag(a->cell - before));
-			before = a->cell;
-		}
+		state[n++] = g->nadditions + g->ncollectors;
+		for (unsigned i = 0; i < g->nadditions; i++)
+			n += write_addition(state + n, &g->additions[i], zigzag(g->additions[i].amount) << 1, &before);
+		for (unsigned i = 0; i < g->ncollectors; i++)
+			n += write_addition(state + n, &g->collectors[i].of, g->collectors[i].reg << 1 | 1, &before);
 	}
 	state[0] = away;
 	state[1] = away >> 8;
@@ -175,17 +183,23 @@ static uint64_t read_number(const uint8_t **p)
 
 static uint64_t unzigzag(uint64_t v) { return v >> 1 ^ -(v & 1); }
 
-/* Makes the additions of a state's list at P, in CPU if it is not NULL; returns its end. */
-static const uint8_t *make_additions(const uint8_t *p, struct Cpu *cpu)
+/* Where ucontext keeps the registers, by number. */
+static const uint8_t greg_index[NREGS] = {
+	REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI, REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15,
+};
+
+/* Makes the additions of a state's list at P, in CPU if it is not NULL, with the host's registers REGS; returns its end. */
+static const uint8_t *make_additions(const uint8_t *p, struct Cpu *cpu, const greg_t *regs)
 {
 	uint64_t cell = 0;
 
 	for (unsigned left = *p++; left; left--) {
 		uint64_t head = read_number(&p);
-		int64_t amount = unzigzag(head >> 2);
+		bool in_register = head & 4;
 		cell += unzigzag(read_number(&p));
 		if (!cpu)
 			continue;
+		uint64_t amount = in_register ? (uint64_t)regs[greg_index[head >> 3]] : unzigzag(head >> 3);
 		char *at = head & 1 ? (char *)cpu + cell : (char *)(uintptr_t)cell;
 		if (head & 2)
 			*(uint64_t *)at += amount;
@@ -218,15 +232,10 @@ static bool read_next(struct Reader *r)
 		r->state = r->p;
 		r->p += 3 + 2 * r->state[2];
 		if (state_mask(r->state) & STATE_ADDITIONS)
-			r->p = make_additions(r->p, NULL);
+			r->p = make_additions(r->p, NULL, NULL);
 	}
 	return true;
 }
-
-/* Where ucontext keeps the registers, by number. */
-static const uint8_t greg_index[NREGS] = {
-	REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI, REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15,
-};
 
 /* The 64-bit value that BITS in a register stand for; HOW: of the record, without the register. */
 static uint64_t exact_value(uint64_t bits, unsigned how)
@@ -279,7 +288,7 @@ bool x86_recover(struct Cpu *cpu, const struct Block *block, void *ucontext, enu
 			recover_vector(cpu, global, &uc->uc_mcontext.fpregs->_xmm[how & 15], how);
 	}
 	if (away & STATE_ADDITIONS)
-		make_additions(r.state + 3 + 2 * r.state[2], cpu);
+		make_additions(r.state + 3 + 2 * r.state[2], cpu, regs);
 	cpu->pc = r.pc;
 	cpu->cause = cause == CAUSE_FAULT_LOAD && r.kind == RECORD_STORE ? CAUSE_FAULT_STORE : cause;
 	cpu->leave_site = NULL;
