@@ -306,8 +306,10 @@ static void forward_add(const char *option, const char *value)
 	const char *parts[] = { g_strconcat("-", option, NULL), value };
 
 	for (unsigned i = 0; i < (value ? 2 : 1); i++) {
-		g_assert(forward.used + 1 < forward.size);
+		if (forward.used + 1 >= forward.size)   /* one -plugin may name many */
+			forward.list = g_renew(const char *, forward.list, forward.size *= 2);
 		forward.list[forward.used++] = parts[i];
+		forward.list[forward.used] = NULL;
 	}
 }
 

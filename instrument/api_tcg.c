@@ -60,28 +60,46 @@ static bool told(struct TcgState *state, const char *function)
 	return false;
 }
 
+static void complain(struct TcgState *state, const char *function, const char *format, va_list args)
+{
+	pthread_mutex_lock(&lock);
+	bool again = state && told(state, g_intern_string(function));
+	pthread_mutex_unlock(&lock);
+	if (again)
+		return;
+	char *text = g_strdup_vprintf(format, args);
+	log_printf("plugin %s: %s: %s\n", state ? state->plugin->given : "(unknown)", function, text);
+	g_free(text);
+}
+
 void tcg_complain(const char *function, const void *caller, const char *format, ...)
 {
 	struct Plugin *plugin = plugin_of(caller);
 	va_list args;
 
-	pthread_mutex_lock(&lock);
-	bool again = plugin && told(plugin->state, g_intern_string(function));
-	pthread_mutex_unlock(&lock);
-	if (again)
-		return;
 	va_start(args, format);
-	char *text = g_strdup_vprintf(format, args);
+	complain(plugin ? plugin->state : NULL, function, format, args);
 	va_end(args);
-	log_printf("plugin %s: %s: %s\n", plugin ? plugin->given : "(unknown)", function, text);
-	g_free(text);
+}
+
+static void __attribute__((format(printf, 3, 4))) complain_of(struct TcgState *state, const char *function, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	complain(state, function, format, args);
+	va_end(args);
 }
 
 struct TcgState *tcg_state(qemu_plugin_id_t id, const char *function, const void *caller)
 {
 	for (struct TcgState *state = states; state; state = state->next)
-		if (state->id == id && atomic_load(&state->phase) != TCG_GONE)
-			return state;
+		if (state->id == id) {
+			if (atomic_load(&state->phase) != TCG_GONE)
+				return state;
+			complain_of(state, function, "it has been uninstalled");
+			return NULL;
+		}
 	tcg_complain(function, caller, "there is no plugin with the id 0x%" PRIx64, id);
 	return NULL;
 }
@@ -93,7 +111,7 @@ enum TcgAccess tcg_access(struct Cpu **cpu)
 		return TCG_NO_CPU;
 	if (tcg_frame)
 		return tcg_frame->access;
-	return (*cpu)->in_probe;
+	return (*cpu)->in_probe & TCG_ACCESS_MASK;
 }
 
 /* -- callbacks from C code --------------------------------------------------------------------------------------------------- */
@@ -183,9 +201,7 @@ static void complete(struct TcgState *state)
 		return;
 	atomic_store(&state->closed, true);
 	subscriber_remove(&state->subscriber);
-	struct Calling outer = calling_enter(state->plugin, "destructor");
 	plugin_close(state->plugin);
-	calling_leave(outer);
 	free_arguments(state);
 	atomic_store(&state->phase, TCG_GONE);
 }
@@ -214,8 +230,12 @@ static void begin(qemu_plugin_id_t id, enum TcgPhase phase, void *fn, void *user
 	struct TcgState *state = tcg_state(id, function, caller);
 	int running = TCG_RUNNING;
 
-	if (!state || atomic_load(&ended))
+	if (!state)
 		return;
+	if (atomic_load(&ended)) {
+		complain_of(state, function, "the guest has ended, and so do all plugins");
+		return;
+	}
 	if (atomic_load(&state->phase) == TCG_INSTALLING) {
 		tcg_complain(function, caller, "not while qemu_plugin_install runs: return a value other than 0 to refuse");
 		return;

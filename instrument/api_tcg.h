@@ -38,9 +38,12 @@ struct TcgCallback {
 /* What the code that runs may do with the registers of the current cpu. */
 enum TcgAccess { TCG_NO_CPU, TCG_NO_REGS, TCG_R_REGS, TCG_RW_REGS, TCG_RW_REGS_PC };
 
+/* What Probe.mark says: enum TcgAccess, and this for a memory callback that may ask for the value. */
+enum { TCG_IN_MEMORY = 8, TCG_ACCESS_MASK = 7 };
+
 enum TcgPhase { TCG_LOADED, TCG_INSTALLING, TCG_RUNNING, TCG_RESETTING, TCG_UNINSTALLING, TCG_GONE };
 
-enum { TCG_TOLD_MAX = 48 };
+enum { TCG_TOLD_MAX = 96 };
 
 struct TcgState {
 	struct Subscriber subscriber;

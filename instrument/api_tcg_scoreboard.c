@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Scoreboards of TCG plugins: arrays by vcpu index, kept in the slots behind each cpu. */
 #include <glib.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,23 +10,12 @@
 
 enum { SCOREBOARD_ALIVE = 0x5c04eb0d };
 
-/* Never given back to the C library, so that a handle of a freed one can be looked at. */
+/* Neither given back to the C library nor used again, so that a handle of a freed one is known as such for ever. */
 struct qemu_plugin_scoreboard {
-	uint32_t alive;                 /* SCOREBOARD_ALIVE, or 0: freed */
+	atomic_uint alive;              /* SCOREBOARD_ALIVE, or 0: freed */
 	uint32_t slot;                  /* offset from struct Cpu */
 	size_t size;                    /* bytes of an element */
-	struct qemu_plugin_scoreboard *next;    /* freed ones */
 };
-
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct qemu_plugin_scoreboard *freed;
-
-static void take_lock(void) { pthread_mutex_lock(&lock); }
-static void release_lock(void) { pthread_mutex_unlock(&lock); }
-static void __attribute__((constructor)) watch_forks(void)
-{
-	pthread_atfork(take_lock, release_lock, release_lock);
-}
 
 struct qemu_plugin_scoreboard *qemu_plugin_scoreboard_new(size_t element_size)
 {
@@ -38,13 +26,7 @@ struct qemu_plugin_scoreboard *qemu_plugin_scoreboard_new(size_t element_size)
 		       CPU_SLOTS_SIZE >> 20);
 		exit(EXIT_FAILURE);
 	}
-	pthread_mutex_lock(&lock);
-	struct qemu_plugin_scoreboard *score = freed;
-	if (score)
-		freed = score->next;
-	pthread_mutex_unlock(&lock);
-	if (!score)
-		score = g_new(struct qemu_plugin_scoreboard, 1);
+	struct qemu_plugin_scoreboard *score = g_new(struct qemu_plugin_scoreboard, 1);
 	*score = (struct qemu_plugin_scoreboard){ .alive = SCOREBOARD_ALIVE, .slot = slot, .size = element_size };
 	return score;
 }
@@ -59,14 +41,13 @@ static bool alive(const struct qemu_plugin_scoreboard *score, const char *functi
 
 void qemu_plugin_scoreboard_free(struct qemu_plugin_scoreboard *score)
 {
-	if (!score || !alive(score, __func__, TCG_CALLER))
+	uint32_t is = SCOREBOARD_ALIVE;
+
+	if (!alive(score, __func__, TCG_CALLER))
 		return;
-	score->alive = 0;
-	probe_slots_free(score->slot, score->size);
-	pthread_mutex_lock(&lock);
-	score->next = freed;
-	freed = score;
-	pthread_mutex_unlock(&lock);
+	/* of two threads that free it, one does */
+	if (atomic_compare_exchange_strong(&score->alive, &is, 0))
+		probe_slots_free(score->slot, score->size);
 }
 
 uint32_t tcg_cell(qemu_plugin_u64 entry)

@@ -81,14 +81,24 @@ static const struct Register *permitted(struct qemu_plugin_register *handle, enu
 	return NULL;
 }
 
+static bool has_buffer(const GByteArray *buf, const char *function, const void *caller)
+{
+	if (!buf)
+		tcg_complain(function, caller, "the buffer is NULL");
+	return buf != NULL;
+}
+
 /* Bytes read, 0: none. */
 static unsigned read_one(struct qemu_plugin_register *handle, GByteArray *buf, const void *caller)
 {
+	static const char function[] = "qemu_plugin_read_register";
 	uint8_t bytes[REGISTER_BYTES];
 	struct Cpu *cpu;
-	const struct Register *reg = permitted(handle, TCG_R_REGS, &cpu, "qemu_plugin_read_register", caller);
-	unsigned size = reg ? register_read(cpu, reg, bytes) : 0;
+	const struct Register *reg = permitted(handle, TCG_R_REGS, &cpu, function, caller);
 
+	if (!reg || !has_buffer(buf, function, caller))
+		return 0;
+	unsigned size = register_read(cpu, reg, bytes);
 	g_byte_array_append(buf, bytes, size);
 	return size;
 }
@@ -100,7 +110,7 @@ static unsigned write_one(struct qemu_plugin_register *handle, const GByteArray 
 	struct Cpu *cpu;
 	const struct Register *reg = permitted(handle, TCG_RW_REGS, &cpu, function, caller);
 
-	if (!reg)
+	if (!reg || !has_buffer(buf, function, caller))
 		return 0;
 	if (buf->len < reg->size) {
 		tcg_complain(function, caller, "%s has %u bytes and the buffer %u", reg->name, reg->size, buf->len);
@@ -154,6 +164,7 @@ void qemu_plugin_set_pc(uint64_t vaddr)
 		exit(EXIT_FAILURE);
 	}
 	tcg_leave_all();
+	calling_leave((struct Calling){ NULL, NULL });
 	cpu->pc = vaddr;
 	cpu_redirect(cpu);
 }
@@ -175,8 +186,12 @@ bool qemu_plugin_read_memory_vaddr(uint64_t addr, GByteArray *data, size_t len)
 {
 	struct Cpu *cpu = memory_cpu(__func__, TCG_CALLER);
 
-	if (!cpu || !len || len > G_MAXUINT / 2)
+	if (!cpu || !has_buffer(data, __func__, TCG_CALLER) || !len)
 		return false;
+	if (len > G_MAXUINT / 2) {
+		tcg_complain(__func__, TCG_CALLER, "%zu bytes are more than a GByteArray holds", len);
+		return false;
+	}
 	g_byte_array_set_size(data, len);
 	return cpu->env->read_memory(cpu, addr, data->data, len);
 }
@@ -189,7 +204,7 @@ bool qemu_plugin_write_memory_vaddr(uint64_t addr, GByteArray *data)
 		tcg_complain(__func__, TCG_CALLER, "not in a translation callback: the code may be what is being translated");
 		return false;
 	}
-	return cpu && data->len && cpu->env->write_memory(cpu, addr, data->data, data->len);
+	return cpu && has_buffer(data, __func__, TCG_CALLER) && data->len && cpu->env->write_memory(cpu, addr, data->data, data->len);
 }
 
 enum qemu_plugin_hwaddr_operation_result qemu_plugin_read_memory_hwaddr(uint64_t addr, GByteArray *data, size_t len)
@@ -234,11 +249,13 @@ bool qemu_plugin_mem_is_store(qemu_plugin_meminfo_t info)
 
 qemu_plugin_mem_value qemu_plugin_mem_get_value(qemu_plugin_meminfo_t info)
 {
-	struct Cpu *cpu = memory_cpu(__func__, TCG_CALLER);
+	struct Cpu *cpu = cpu_current();
 	qemu_plugin_mem_value value = { .type = info & PROBE_MEMINFO_SHIFT };
 
-	if (!cpu)
+	if (!cpu || tcg_frame || !(cpu->in_probe & TCG_IN_MEMORY)) {
+		tcg_complain(__func__, TCG_CALLER, "no access is being told of: call it in a memory callback");
 		return value;
+	}
 	switch (value.type) {
 	case QEMU_PLUGIN_MEM_VALUE_U8: value.data.u8 = cpu->mem_value[0]; break;
 	case QEMU_PLUGIN_MEM_VALUE_U16: value.data.u16 = cpu->mem_value[0]; break;
@@ -300,7 +317,9 @@ void qemu_plugin_update_ns(const void *handle, int64_t time)
 
 void qemu_plugin_outs(const char *string)
 {
-	if (log_wants(LOG_PLUGIN) && string)
+	if (!string)
+		tcg_complain(__func__, TCG_CALLER, "the string is NULL");
+	else if (log_wants(LOG_PLUGIN))
 		log_write(string, strlen(string));
 }
 

@@ -11,21 +11,23 @@
 /* QEMU's disassembler begins operands here. */
 enum { OPERAND_COLUMN = 24 };
 
-struct qemu_plugin_insn {
-	unsigned index;                 /* in the unit */
-};
-
-/* The block that is being translated. There is one at a time, under the translation lock; handles of others are recognised by not being part of it. */
-struct qemu_plugin_tb {
-	struct ProbeUnit *unit;         /* NULL: none */
+/* The call of a translation callback that is under way. There is one at a time, under the translation lock. */
+static struct {
+	struct ProbeUnit *unit;
 	struct TcgState *state;         /* whose callback runs */
-	unsigned count;
-	struct qemu_plugin_insn *insns;
-	unsigned room;
-};
-
-static struct qemu_plugin_tb current;
+	uint64_t call;                  /* counts the calls, from 1 on */
+	unsigned count;                 /* of instructions */
+} current;
 static _Thread_local bool translating;  /* on this thread */
+
+/* Handles are not addresses but numbers: the call, and the instruction in it from 1 on, 0 for the block. So those of other calls are recognised,
+ * and nothing is looked up through them. */
+enum { HANDLE_INSN_BITS = 16, HANDLE_INSN = (1 << HANDLE_INSN_BITS) - 1 };
+
+static uintptr_t handle(unsigned insn)
+{
+	return current.call << HANDLE_INSN_BITS | insn;
+}
 
 void tcg_on_translate(struct Subscriber *self, struct ProbeUnit *unit)
 {
@@ -39,16 +41,14 @@ void tcg_on_translate(struct Subscriber *self, struct ProbeUnit *unit)
 		current.unit = unit;
 		current.state = state;
 		current.count = probe_ninsns(unit);
-		if (current.room < current.count) {
-			current.insns = g_renew(struct qemu_plugin_insn, current.insns, current.count);
-			for (; current.room < current.count; current.room++)
-				current.insns[current.room].index = current.room;
-		}
+		current.call++;
+		g_assert(current.count < HANDLE_INSN);
+		struct qemu_plugin_tb *tb = (struct qemu_plugin_tb *)handle(0);
 		translating = true;
 		if (state->version >= TCG_VERSION_USERDATA)
-			((qemu_plugin_vcpu_tb_trans_cb_t)callback->fn)(&current, callback->userdata);
+			((qemu_plugin_vcpu_tb_trans_cb_t)callback->fn)(tb, callback->userdata);
 		else
-			((void (*)(qemu_plugin_id_t, struct qemu_plugin_tb *))callback->fn)(state->id, &current);
+			((void (*)(qemu_plugin_id_t, struct qemu_plugin_tb *))callback->fn)(state->id, tb);
 		translating = false;
 		current.unit = NULL;
 	}
@@ -62,48 +62,58 @@ bool tcg_translating(void)
 
 /* -- handles ----------------------------------------------------------------------------------------------------------------- */
 
+/* What is wrong with a handle of a WHAT. */
+static void complain_of(const void *given, const char *what, const char *function, const void *caller)
+{
+	if (!given)
+		tcg_complain(function, caller, "the %s is NULL", what);
+	else if (!translating)
+		tcg_complain(function, caller, "only in a translation callback: the %s's handle is not valid behind it", what);
+	else
+		tcg_complain(function, caller, "the handle is not that of %s of this translation", what[0] == 'b' ? "the block" : "an instruction");
+}
+
 static bool tb_valid(const struct qemu_plugin_tb *tb, const char *function, const void *caller)
 {
-	if (translating && tb == &current)
+	if (translating && (uintptr_t)tb == handle(0))
 		return true;
-	if (!translating)
-		tcg_complain(function, caller, "only for the block of a translation callback that runs; the handle is not valid behind it");
-	else
-		tcg_complain(function, caller, "%s", tb ? "the handle is not that of the block being translated" : "the block is NULL");
+	complain_of(tb, "block", function, caller);
 	return false;
 }
 
 static bool insn_valid(const struct qemu_plugin_insn *insn, const char *function, const void *caller)
 {
-	if (translating && insn >= current.insns && insn < current.insns + current.count)
+	if (translating && (uintptr_t)insn - handle(1) < current.count)
 		return true;
-	if (!translating)
-		tcg_complain(function, caller, "only for instructions of the block of a translation callback that runs; the handle is not valid behind it");
-	else
-		tcg_complain(function, caller, "%s", insn ? "the handle is not that of an instruction of the block being translated" :
-							  "the instruction is NULL");
+	complain_of(insn, "instruction", function, caller);
 	return false;
+}
+
+/* The place of an instruction in its block. */
+static unsigned index_of(const struct qemu_plugin_insn *insn)
+{
+	return ((uintptr_t)insn & HANDLE_INSN) - 1;
 }
 
 /* The instruction, or NULL. Also reports misuse. */
 static const struct IrInsn *look(const struct qemu_plugin_insn *insn, const char *function, const void *caller)
 {
-	return insn_valid(insn, function, caller) ? probe_insn(current.unit, insn->index) : NULL;
+	return insn_valid(insn, function, caller) ? probe_insn(current.unit, index_of(insn)) : NULL;
 }
 
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb)
 {
-	return tb_valid(tb, __func__, TCG_CALLER) ? tb->count : 0;
+	return tb_valid(tb, __func__, TCG_CALLER) ? current.count : 0;
 }
 
 uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *tb)
 {
-	return tb_valid(tb, __func__, TCG_CALLER) ? probe_block_pc(tb->unit) : 0;
+	return tb_valid(tb, __func__, TCG_CALLER) ? probe_block_pc(current.unit) : 0;
 }
 
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t idx)
 {
-	return tb_valid(tb, __func__, TCG_CALLER) && idx < tb->count ? &tb->insns[idx] : NULL;
+	return tb_valid(tb, __func__, TCG_CALLER) && idx < current.count ? (struct qemu_plugin_insn *)handle(idx + 1) : NULL;
 }
 
 size_t qemu_plugin_insn_data(const struct qemu_plugin_insn *insn, void *dest, size_t len)
@@ -112,6 +122,10 @@ size_t qemu_plugin_insn_data(const struct qemu_plugin_insn *insn, void *dest, si
 
 	if (!i)
 		return 0;
+	if (!dest && len) {
+		tcg_complain(__func__, TCG_CALLER, "the buffer is NULL");
+		return 0;
+	}
 	len = MIN(len, i->length);
 	memcpy(dest, i->bytes, len);
 	return len;
@@ -173,8 +187,10 @@ static bool make_call(struct Probe *probe, void *fn, enum qemu_plugin_cb_flags f
 	const struct Plugin *plugin = current.state->plugin;
 	bool reads = plugin->reads_registers || plugin->writes_registers || plugin->sets_pc;
 
-	if (!fn)
+	if (!fn) {
+		tcg_complain(function, caller, "the callback is NULL");
 		return false;
+	}
 	if ((unsigned)flags > QEMU_PLUGIN_CB_RW_REGS_PC) {
 		tcg_complain(function, caller, "there are no callback flags %d", flags);
 		return false;
@@ -260,7 +276,7 @@ void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb, qemu_plugin
 
 	if (tb_valid(tb, __func__, TCG_CALLER) &&
 	    make_call(&probe, cb, flags, userdata, "block execution callback", __func__, TCG_CALLER))
-		probe_attach(tb->unit, PROBE_BLOCK, 0, &probe);
+		probe_attach(current.unit, PROBE_BLOCK, 0, &probe);
 }
 
 void qemu_plugin_register_vcpu_tb_exec_cond_cb(struct qemu_plugin_tb *tb, qemu_plugin_vcpu_udata_cb_t cb, enum qemu_plugin_cb_flags flags,
@@ -271,7 +287,7 @@ void qemu_plugin_register_vcpu_tb_exec_cond_cb(struct qemu_plugin_tb *tb, qemu_p
 	if (tb_valid(tb, __func__, TCG_CALLER) &&
 	    make_call(&probe, cb, flags, userdata, "conditional block callback", __func__, TCG_CALLER) &&
 	    make_conditional(&probe, cond, entry, imm, __func__, TCG_CALLER))
-		probe_attach(tb->unit, PROBE_BLOCK, 0, &probe);
+		probe_attach(current.unit, PROBE_BLOCK, 0, &probe);
 }
 
 void qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(struct qemu_plugin_tb *tb, enum qemu_plugin_op op, qemu_plugin_u64 entry, uint64_t imm)
@@ -279,7 +295,7 @@ void qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(struct qemu_plugin_tb *tb
 	struct Probe probe;
 
 	if (tb_valid(tb, __func__, TCG_CALLER) && make_inline(&probe, op, entry, imm, __func__, TCG_CALLER))
-		probe_attach(tb->unit, PROBE_BLOCK, 0, &probe);
+		probe_attach(current.unit, PROBE_BLOCK, 0, &probe);
 }
 
 void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb *tb, enum qemu_plugin_op op, void *ptr, uint64_t imm)
@@ -287,7 +303,7 @@ void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb *tb, enum qe
 	struct Probe probe;
 
 	if (tb_valid(tb, __func__, TCG_CALLER) && make_pointer_inline(&probe, op, ptr, imm, __func__, TCG_CALLER))
-		probe_attach(tb->unit, PROBE_BLOCK, 0, &probe);
+		probe_attach(current.unit, PROBE_BLOCK, 0, &probe);
 }
 
 /* -- instructions ------------------------------------------------------------------------------------------------------------------ */
@@ -299,7 +315,7 @@ void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, qemu_
 
 	if (insn_valid(insn, __func__, TCG_CALLER) &&
 	    make_call(&probe, cb, flags, userdata, "instruction execution callback", __func__, TCG_CALLER))
-		probe_attach(current.unit, PROBE_INSN, insn->index, &probe);
+		probe_attach(current.unit, PROBE_INSN, index_of(insn), &probe);
 }
 
 void qemu_plugin_register_vcpu_insn_exec_cond_cb(struct qemu_plugin_insn *insn, qemu_plugin_vcpu_udata_cb_t cb,
@@ -311,7 +327,7 @@ void qemu_plugin_register_vcpu_insn_exec_cond_cb(struct qemu_plugin_insn *insn, 
 	if (insn_valid(insn, __func__, TCG_CALLER) &&
 	    make_call(&probe, cb, flags, userdata, "conditional instruction callback", __func__, TCG_CALLER) &&
 	    make_conditional(&probe, cond, entry, imm, __func__, TCG_CALLER))
-		probe_attach(current.unit, PROBE_INSN, insn->index, &probe);
+		probe_attach(current.unit, PROBE_INSN, index_of(insn), &probe);
 }
 
 void qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(struct qemu_plugin_insn *insn, enum qemu_plugin_op op, qemu_plugin_u64 entry,
@@ -320,7 +336,7 @@ void qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(struct qemu_plugin_insn
 	struct Probe probe;
 
 	if (insn_valid(insn, __func__, TCG_CALLER) && make_inline(&probe, op, entry, imm, __func__, TCG_CALLER))
-		probe_attach(current.unit, PROBE_INSN, insn->index, &probe);
+		probe_attach(current.unit, PROBE_INSN, index_of(insn), &probe);
 }
 
 void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *insn, enum qemu_plugin_op op, void *ptr, uint64_t imm)
@@ -328,16 +344,24 @@ void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *insn, e
 	struct Probe probe;
 
 	if (insn_valid(insn, __func__, TCG_CALLER) && make_pointer_inline(&probe, op, ptr, imm, __func__, TCG_CALLER))
-		probe_attach(current.unit, PROBE_INSN, insn->index, &probe);
+		probe_attach(current.unit, PROBE_INSN, index_of(insn), &probe);
 }
 
 /* -- memory accesses ------------------------------------------------------------------------------------------------------------------ */
 
+static bool valid_direction(enum qemu_plugin_mem_rw rw, const char *function, const void *caller)
+{
+	if (rw == QEMU_PLUGIN_MEM_R || rw == QEMU_PLUGIN_MEM_W || rw == QEMU_PLUGIN_MEM_RW)
+		return true;
+	tcg_complain(function, caller, "there is no direction %d", rw);
+	return false;
+}
+
 static void attach_memory(struct qemu_plugin_insn *insn, enum qemu_plugin_mem_rw rw, struct Probe *probe)
 {
-	probe->mem = rw & QEMU_PLUGIN_MEM_RW;
-	if (probe->mem & probe_insn_accesses(current.unit, insn->index))
-		probe_attach(current.unit, PROBE_MEM_AFTER, insn->index, probe);
+	probe->mem = rw;
+	if (probe->mem & probe_insn_accesses(current.unit, index_of(insn)))
+		probe_attach(current.unit, PROBE_MEM_AFTER, index_of(insn), probe);
 }
 _Static_assert((int)QEMU_PLUGIN_MEM_R == (int)PROBE_LOADS && (int)QEMU_PLUGIN_MEM_W == (int)PROBE_STORES, "directions are numbered alike");
 
@@ -346,11 +370,13 @@ void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *insn, qemu_plugin
 {
 	struct Probe probe;
 
-	if (!insn_valid(insn, __func__, TCG_CALLER) ||
+	if (!insn_valid(insn, __func__, TCG_CALLER) || !valid_direction(rw, __func__, TCG_CALLER) ||
 	    !make_call(&probe, cb, flags, userdata, "memory callback", __func__, TCG_CALLER))
 		return;
 	memcpy(probe.args, (const uint8_t[]){ ARG_INDEX, ARG_MEMINFO, ARG_VADDR, ARG_DATA, ARG_END }, 5);
 	probe.want_value = current.state->plugin->reads_values;
+	if (probe.want_value)
+		probe.mark |= TCG_IN_MEMORY;
 	attach_memory(insn, rw, &probe);
 }
 
@@ -359,7 +385,8 @@ void qemu_plugin_register_vcpu_mem_inline_per_vcpu(struct qemu_plugin_insn *insn
 {
 	struct Probe probe;
 
-	if (insn_valid(insn, __func__, TCG_CALLER) && make_inline(&probe, op, entry, imm, __func__, TCG_CALLER))
+	if (insn_valid(insn, __func__, TCG_CALLER) && valid_direction(rw, __func__, TCG_CALLER) &&
+	    make_inline(&probe, op, entry, imm, __func__, TCG_CALLER))
 		attach_memory(insn, rw, &probe);
 }
 
@@ -368,6 +395,7 @@ void qemu_plugin_register_vcpu_mem_inline(struct qemu_plugin_insn *insn, enum qe
 {
 	struct Probe probe;
 
-	if (insn_valid(insn, __func__, TCG_CALLER) && make_pointer_inline(&probe, op, ptr, imm, __func__, TCG_CALLER))
+	if (insn_valid(insn, __func__, TCG_CALLER) && valid_direction(rw, __func__, TCG_CALLER) &&
+	    make_pointer_inline(&probe, op, ptr, imm, __func__, TCG_CALLER))
 		attach_memory(insn, rw, &probe);
 }

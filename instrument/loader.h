@@ -61,8 +61,10 @@ struct Plugin {
 	char *path;                     /* of the file, absolute */
 	struct PluginOption *options;   /* those after the file */
 	unsigned noptions;
+	bool options_first;             /* some of them stood before the file */
 	const struct PluginApi *api;
 	void *handle;                   /* of dlopen */
+	bool closed;                    /* its destructors have run */
 	void *state;                    /* the API's own */
 	/* It (or a library it brings along) can call the API's functions for that. */
 	bool reads_registers, writes_registers, reads_values, sets_pc;
@@ -89,7 +91,7 @@ extern const struct PluginApi plugin_api_2017, plugin_api_tcg;
 /* All plugins, in command-line order; for crash reports: async-signal-safe. */
 const struct Plugin *plugin_first(void);
 
-/* Closes the library of a plugin that is unloaded while the guest runs: its destructors run, and nothing of it may be in use. */
+/* Ends a plugin that is unloaded while the guest runs: its destructors run. The library stays mapped, since a thread of the plugin's own may be in it. */
 void plugin_close(struct Plugin *plugin);
 
 /* Calls the destructors of all libraries, in reverse order; they stay mapped. Once, from instrument_exit(). */

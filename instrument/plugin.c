@@ -93,19 +93,28 @@ static void append_item(GString *text, const char *item)
 	}
 }
 
-/* Finds the file of -plugin and fills in the other keys. Returns the file's name as given, or NULL. */
-static char *parse_options(const char *argument, struct Plugin *plugin)
+/* Takes the plugins of -plugin ARGUMENT apart: keys go to the file before them, those before the first to that. Returns a list of struct Plugin, one without
+ * a name if there is no file at all. */
+static GPtrArray *parse_options(const char *argument)
 {
-	char **items = split_items(argument), *file = NULL;
+	char **items = split_items(argument);
+	GPtrArray *list = g_ptr_array_new();
+	struct Plugin *plugin = NULL;
 
-	plugin->options = g_new0(struct PluginOption, g_strv_length(items));
 	for (unsigned i = 0; items[i]; i++) {
-		char *equals = strchr(items[i], '=');
-		if (!equals && i == 0) {
-			file = g_strdup(items[i]);
-		} else if (g_str_has_prefix(items[i], "file=")) {
-			g_free(file);
-			file = g_strdup(equals + 1);
+		char *equals = strchr(items[i], '='), *file = NULL;
+		if (!equals && i == 0)
+			file = items[i];
+		else if (g_str_has_prefix(items[i], "file="))
+			file = equals + 1;
+		if (!plugin || (file && plugin->given)) {
+			plugin = g_new0(struct Plugin, 1);
+			plugin->options = g_new0(struct PluginOption, g_strv_length(items));
+			g_ptr_array_add(list, plugin);
+		}
+		if (file) {
+			plugin->given = g_strdup(file);
+			plugin->options_first = plugin->noptions > 0;
 		} else if (*items[i]) {
 			struct PluginOption *option = &plugin->options[plugin->noptions++];
 			option->key = equals ? g_strndup(items[i], equals - items[i]) : g_strdup(items[i]);
@@ -113,7 +122,7 @@ static char *parse_options(const char *argument, struct Plugin *plugin)
 		}
 	}
 	g_strfreev(items);
-	return file;
+	return list;
 }
 
 /* The option that loads PLUGIN from any folder. */
@@ -427,17 +436,11 @@ static void free_plugin(struct Plugin *plugin)
 	g_free(plugin);
 }
 
-bool plugin_option(const char *argument, bool *help, char **error)
+/* Finds and opens the library of PLUGIN, which -plugin ARGUMENT has named, and puts it into the list, or its options to those of the plugin that has it. */
+static bool load(struct Plugin *plugin, const char *argument, char **error)
 {
 	char *why = NULL;
 
-	*help = strcmp(argument, "help") == 0;
-	if (*help) {
-		list_plugins();
-		return true;
-	}
-	struct Plugin *plugin = g_new0(struct Plugin, 1);
-	plugin->given = parse_options(argument, plugin);
 	if (!plugin->given || !*plugin->given)
 		*error = g_strdup_printf("-plugin '%s' names no library; write -plugin file=PATH[,args=STRING]", argument);
 	else if ((plugin->path = find_file(plugin->given, error)) && open_library(plugin, &why)) {
@@ -467,6 +470,25 @@ bool plugin_option(const char *argument, bool *help, char **error)
 	/* The library stays open: destructors of what is not going to run are not wanted. */
 	free_plugin(plugin);
 	return false;
+}
+
+bool plugin_option(const char *argument, bool *help, char **error)
+{
+	bool good = true;
+
+	*help = strcmp(argument, "help") == 0;
+	if (*help) {
+		list_plugins();
+		return true;
+	}
+	GPtrArray *list = parse_options(argument);
+	for (unsigned i = 0; i < list->len; i++)
+		if (good)
+			good = load(list->pdata[i], argument, error);
+		else
+			free_plugin(list->pdata[i]);
+	g_ptr_array_free(list, TRUE);
+	return good;
 }
 
 bool plugin_init_all(char **error)
@@ -515,9 +537,8 @@ static void call_destructors(const struct Plugin *plugin)
 
 void plugin_close(struct Plugin *plugin)
 {
-	plugin->image.nsegments = 0;            /* what a crash elsewhere is not to be blamed on */
-	dlclose(plugin->handle);
-	plugin->handle = NULL;
+	plugin->closed = true;
+	call_destructors(plugin);
 }
 
 void plugin_finish_all(void)
@@ -528,7 +549,7 @@ void plugin_finish_all(void)
 		g_ptr_array_add(order, plugin);
 	for (unsigned i = order->len; i-- > 0;) {
 		const struct Plugin *plugin = order->pdata[i];
-		bool again = !plugin->handle;   /* closed, or the same library given twice */
+		bool again = plugin->closed;    /* or the same library given twice */
 		for (unsigned j = i + 1; j < order->len; j++)
 			again |= ((struct Plugin *)order->pdata[j])->handle == plugin->handle;
 		if (!again)

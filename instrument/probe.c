@@ -11,6 +11,7 @@
 #include "instrument/loader.h"
 #include "instrument/log.h"
 #include "instrument/pass.h"
+#include "translator/translator.h"
 
 /* Readers take the list as it is at one moment and never lock: a list is not changed once published. Old lists are few and small;
  * they stay, since a reader may be in one. */
@@ -29,7 +30,8 @@ enum {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;        /* against other writers */
 static _Atomic(struct List *) list;
 static atomic_uint events;
-static atomic_bool exited;
+static atomic_bool exited;              /* nobody is told of anything any more */
+static struct List nobody;
 static atomic_uint vcpus;
 
 _Thread_local struct Calling calling;
@@ -128,10 +130,12 @@ void calling_leave(struct Calling outer)
 	calling = outer;
 }
 
-/* Runs BODY with `s` each subscriber that has the member MEMBER; a crash in it is the plugin's. */
-#define FOR_EACH(event, member, title, body) do {                                                       \
+/* Runs BODY with `s` each subscriber that has the member MEMBER; a crash in it is the plugin's. CPU: whose event it is, for callbacks that nothing else keeps
+ * exclusive sections from; else NULL. */
+#define FOR_EACH(event, cpu, member, title, body) do {                                                  \
 	if (wanted(event)) {                                                                            \
-		const struct List *l = atomic_load(&list);                                              \
+		bool begun = (cpu) && cpu_callback_begin(cpu);                                          \
+		const struct List *l = atomic_load(&exited) ? &nobody : atomic_load(&list);             \
 		for (unsigned i = 0; i < l->count; i++) {                                               \
 			struct Subscriber *s = l->subscriber[i];                                        \
 			if (!s->member)                                                                 \
@@ -140,6 +144,8 @@ void calling_leave(struct Calling outer)
 			body;                                                                           \
 			calling_leave(outer);                                                           \
 		}                                                                                       \
+		if (begun)                                                                              \
+			cpu_callback_end(cpu);                                                          \
 	}                                                                                               \
 } while (0)
 
@@ -151,7 +157,7 @@ void instrument_unit(struct Ir *ir, struct Cpu *cpu)
 		return;
 	pass_begin(&unit, ir, cpu);
 	while (pass_next_block(&unit))
-		FOR_EACH(EVENT_TRANSLATE, on_translate, "translation callback", s->on_translate(s, &unit));
+		FOR_EACH(EVENT_TRANSLATE, (struct Cpu *)NULL, on_translate, "translation callback", s->on_translate(s, &unit));
 	pass_insert(&unit);
 }
 
@@ -162,12 +168,12 @@ void instrument_cpu_init(struct Cpu *cpu)
 	while (count <= cpu->index && !atomic_compare_exchange_weak(&vcpus, &count, cpu->index + 1))
 		;
 	cpu->instrument = cpu;          /* not NULL from here to the end that is told */
-	FOR_EACH(EVENT_CPU_INIT, on_cpu_init, "cpu start callback", s->on_cpu_init(s, cpu));
+	FOR_EACH(EVENT_CPU_INIT, cpu, on_cpu_init, "cpu start callback", s->on_cpu_init(s, cpu));
 }
 
 void instrument_cpu_exit(struct Cpu *cpu)
 {
-	FOR_EACH(EVENT_CPU_EXIT, on_cpu_exit, "cpu end callback", s->on_cpu_exit(s, cpu));
+	FOR_EACH(EVENT_CPU_EXIT, cpu, on_cpu_exit, "cpu end callback", s->on_cpu_exit(s, cpu));
 	cpu->instrument = NULL;
 }
 
@@ -181,7 +187,7 @@ bool instrument_syscall(struct Cpu *cpu, int64_t number, const uint64_t args[6],
 	bool skip = false;
 
 	/* The first that replaces the call decides its result; the others are told of the call all the same. */
-	FOR_EACH(EVENT_SYSCALL, on_syscall, "system call callback", {
+	FOR_EACH(EVENT_SYSCALL, cpu, on_syscall, "system call callback", {
 		uint64_t value;
 		if (s->on_syscall(s, cpu, number, args, &value) && !skip) {
 			skip = true;
@@ -193,24 +199,34 @@ bool instrument_syscall(struct Cpu *cpu, int64_t number, const uint64_t args[6],
 
 void instrument_syscall_return(struct Cpu *cpu, int64_t number, int64_t result)
 {
-	FOR_EACH(EVENT_SYSCALL_RETURN, on_syscall_return, "system call return callback",
+	FOR_EACH(EVENT_SYSCALL_RETURN, cpu, on_syscall_return, "system call return callback",
 		 s->on_syscall_return(s, cpu, number, result));
 }
 
 void instrument_exception(struct Cpu *cpu, uint64_t from_pc)
 {
-	FOR_EACH(EVENT_EXCEPTION, on_exception, "exception callback", s->on_exception(s, cpu, from_pc));
+	FOR_EACH(EVENT_EXCEPTION, cpu, on_exception, "exception callback", s->on_exception(s, cpu, from_pc));
 }
 
 void instrument_flush(void)
 {
-	FOR_EACH(EVENT_FLUSH, on_flush, "flush callback", s->on_flush(s));
+	FOR_EACH(EVENT_FLUSH, (struct Cpu *)NULL, on_flush, "flush callback", s->on_flush(s));
+}
+
+static void nothing(void *data)
+{
+	(void)data;
 }
 
 void instrument_exit(void)
 {
+	const struct Cpu *cpu = cpu_current();
+
 	if (atomic_exchange(&exited, true))
 		return;
+	/* What other threads have begun is to end before; but a plugin that ends the process in a callback may hold what they wait for. */
+	if (cpu && !calling.owner && !cpu->running && !cpu->in_callback)
+		cpu_exclusive(nothing, NULL);
 	const struct List *l = atomic_load(&list);
 	for (unsigned i = 0; l && i < l->count; i++)
 		if (l->subscriber[i]->on_exit) {

@@ -66,6 +66,7 @@ struct Cpu {
 	uint32_t slots_used;
 	struct Region *region;          /* internal to execute.c */
 	void *instrument;               /* instrument/'s own per-cpu data */
+	uint8_t in_callback;            /* a plugin's callback that C code called runs: cpu_callback_begin() */
 	uint64_t reserved[4];
 };
 

@@ -104,6 +104,7 @@ struct Cpu *cpu_new(const struct Guest *guest, const struct Environment *env, st
 void cpu_free(struct Cpu *cpu)
 {
 	/* a process that shared our memory may have been killed in translated code, and somebody waits for it to leave */
+	cpu->in_callback = 0;
 	cpus_leave(cpu);
 	if (current == cpu)
 		current = NULL;
@@ -173,9 +174,8 @@ bool cpus_enter(struct Cpu *cpu)
 	return false;
 }
 
-void cpus_leave(struct Cpu *cpu)
+static void tell_who_waits(void)
 {
-	__atomic_store_n(&cpu->running, 0, __ATOMIC_SEQ_CST);
 	if (atomic_load(&cpus.closed)) {
 		pthread_mutex_lock(&cpus.gate);
 		pthread_cond_broadcast(&cpus.left);
@@ -183,17 +183,49 @@ void cpus_leave(struct Cpu *cpu)
 	}
 }
 
+void cpus_leave(struct Cpu *cpu)
+{
+	__atomic_store_n(&cpu->running, 0, __ATOMIC_SEQ_CST);
+	tell_who_waits();
+}
+
+bool cpu_callback_begin(struct Cpu *cpu)
+{
+	if (cpu->running || cpu->in_callback)
+		return false;
+	for (;;) {
+		__atomic_store_n(&cpu->in_callback, 1, __ATOMIC_SEQ_CST);
+		if (!atomic_load(&cpus.closed))
+			return true;
+		cpu_callback_end(cpu);
+		pthread_mutex_lock(&cpus.gate);
+		while (atomic_load(&cpus.closed))
+			pthread_cond_wait(&cpus.opened, &cpus.gate);
+		pthread_mutex_unlock(&cpus.gate);
+	}
+}
+
+void cpu_callback_end(struct Cpu *cpu)
+{
+	__atomic_store_n(&cpu->in_callback, 0, __ATOMIC_SEQ_CST);
+	tell_who_waits();
+}
+
 static void ask_to_leave(struct Cpu *cpu, void *data)
 {
 	unsigned *running = data;
 
-	if (cpu != current && __atomic_load_n(&cpu->running, __ATOMIC_SEQ_CST)) {
+	if (cpu == current)
+		return;
+	if (__atomic_load_n(&cpu->running, __ATOMIC_SEQ_CST)) {
 		++*running;
 		cpu_interrupt(cpu);
+	} else if (__atomic_load_n(&cpu->in_callback, __ATOMIC_SEQ_CST)) {
+		++*running;
 	}
 }
 
-/* Returns holding the gate, when no other cpu is in translated code and none enters it. Until open_gate(). */
+/* Returns holding the gate, when no other cpu is in translated code or a callback and none enters them. Until open_gate(). */
 static void close_gate(void)
 {
 	pthread_mutex_lock(&cpus.gate);

@@ -167,6 +167,8 @@ void cpu_run(struct Cpu *cpu)
 	if (sigsetjmp(cpu->exception, 0)) {
 		/* C code called by translated code left by cpu_raise() or cpu_redirect(), with all guest state in the cpu. */
 		cpu->in_probe = 0;
+		if (cpu->in_callback)
+			cpu_callback_end(cpu);
 		if (cpu->running) {
 			cpu->fflags |= host->fp_flags(cpu, true);
 			fesetenv(&fp);

@@ -63,6 +63,11 @@ void cpu_exclusive(void (*fn)(void *data), void *data);
 /* The same, asked for from anywhere (a probe too): FN runs on some cpu's thread before the calling cpu's next block begins. */
 void cpu_exclusive_later(void (*fn)(void *data), void *data);
 
+/* Around callbacks of plugins that C code makes on the cpu's thread: like translated code, they are not interrupted by exclusive sections (nor cut in two by
+ * fork()) but waited for. False: they are waited for already, and there is nothing to end. cpu_redirect() in between ends it too. */
+bool cpu_callback_begin(struct Cpu *cpu);
+void cpu_callback_end(struct Cpu *cpu);
+
 /* Floating-point flags of the guest, wherever they are. */
 uint8_t cpu_fflags(struct Cpu *cpu);
 /* Sets flags and rounding mode; the guest's key may change with them, so the current block must end after it. */

@@ -104,8 +104,10 @@ typedef void (*qemu_plugin_vcpu_simple_cb_t)(qemu_plugin_id_t id, unsigned int v
 typedef void (*qemu_plugin_vcpu_udata_cb_t)(unsigned int vcpu_index, void *userdata);
 
 /* Unloads the plugin: asks for it and returns; callbacks may still come until CB (may be NULL). With all vcpus stopped the plugin's callbacks and
- * instrumentation are dropped, CB is called, the library is closed. What the plugin registers meanwhile, and a second call, is ignored. Context: any but
- * install. On a thread without a vcpu it has happened when the function returns. An unknown ID: nothing, a line in the log.
+ * instrumentation are dropped, CB is called, the library's destructors run (its memory stays: a thread of the plugin's own may be in it). What the plugin
+ * registers meanwhile, and a second call, is ignored. Context: any but install, and nothing comes of it at the end. On a thread without a vcpu it has
+ * happened when the function returns, unless another thread of the plugin's own is in a callback; hold no lock that a callback takes. An unknown ID, or that
+ * of a plugin that is gone: nothing, a line in the log.
  *
  * Reset does the same without closing: CB may register anew. */
 #if QEMU_PLUGIN_VERSION >= 7
@@ -384,7 +386,7 @@ typedef struct {
 		} u128;
 	} data;
 } qemu_plugin_mem_value;
-/* The value loaded or stored, as the host writes integers. Only for the access that the callback is about; elsewhere 0. */
+/* The value loaded or stored, as the host writes integers. Only for the access that the callback is about; outside memory callbacks 0. */
 QEMU_PLUGIN_API qemu_plugin_mem_value qemu_plugin_mem_get_value(qemu_plugin_meminfo_t info);
 #endif
 
