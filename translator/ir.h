@@ -156,7 +156,7 @@ struct IrCall {
 };
 enum { REF_CPU = 0x7ffe };
 
-/* Ins of CALL: d result or REF_NONE; called only if a[0] cond a[1] (COND_ALWAYS: operands REF_NONE); the call is out of line else. */
+/* Ins of CALL: d result or REF_NONE; called only if a[0] cond a[1], of type I64 (COND_ALWAYS: operands REF_NONE); the call is out of line else. */
 
 struct Ir {
 	struct Arena *arena;

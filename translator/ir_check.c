@@ -97,6 +97,10 @@ static void check_indices(const struct Check *c, const struct Ins *ins)
 			if (ir->calls[imm].args[i] != REF_CPU)
 				check_use(c, ir->calls[imm].args[i], 'I', IR_I64);
 		if (ins->cond != COND_ALWAYS) {
+			if (ins->type != IR_I64)
+				fail(c, "the condition of a call is not of 64 bits");
+			if (ins->cond > COND_NEVER)
+				fail(c, "no such condition");
 			check_use(c, ins->a[0], 'I', IR_I64);
 			check_use(c, ins->a[1], 'I', IR_I64);
 			if (ins->d != REF_NONE)

@@ -70,6 +70,17 @@ START_TEST(classes_of_results)
 }
 END_TEST
 
+/* A call of f if variable 0 COND variable 1. */
+static void conditional_call(enum IrType type, enum IrCond cond)
+{
+	ir_call(ir, REF_NONE, (void *)abort, "f", IRC_PROBE, 0, NULL);
+	struct Ins *call = &ir->ins[ir->nins - 1];
+	call->type = type;
+	call->cond = cond;
+	call->a[0] = 0;
+	call->a[1] = 1;
+}
+
 /* A unit with one of many things, valid. */
 static void build_sample(void)
 {
@@ -87,6 +98,7 @@ static void build_sample(void)
 	ir_exit_cond(ir, IR_I32, COND_EQ, 0, ir_const(ir, 0), 0x2000);
 	ir_emit_label(ir, label);
 	ir_fence(ir, IR_FENCE_RR | IR_FENCE_WW);
+	conditional_call(IR_I64, COND_GEU);
 	ir_exit(ir, 0x1004, EXIT_CALL, 0x1004);
 }
 
@@ -156,10 +168,12 @@ static void missing_operand(void) { ir_into1(ir, IR_ADD, IR_I64, 0, 1); }
 static void missing_result(void) { ir_into1(ir, IR_NEG, IR_I64, REF_NONE, 1); }
 static void lost_label(void) { ir_br(ir, ir_label(ir)); }
 static void no_condition(void) { ir_setcond(ir, IR_I64, 99, 0, 0, 1); }
+static void narrow_call(void) { conditional_call(IR_I32, COND_EQ); }
+static void call_without_condition(void) { conditional_call(IR_I64, 99); }
 
 static void (*const broken[])(void) = {
 	no_exit, undefined_temp, temp_over_label, wrong_class, wrong_result, vector_constant, missing_operand, missing_result, lost_label,
-	no_condition,
+	no_condition, narrow_call, call_without_condition,
 };
 
 START_TEST(broken_units_are_caught)
