@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The measurements as bars in one SVG file: times relative to native per workload, and relative to plain with plugins."""
+"""The measurements as bars in one SVG file: times relative to native per workload, and with plugins relative to forerun without."""
 import math
 from xml.sax.saxutils import escape
 
@@ -7,7 +7,7 @@ import bars
 from measure import ratio
 from modes import API_OF_2017, API_TCG, api
 
-WIDTH, LABELS, RIGHT, ROW, GAP, BAR = 860, 300, 70, 26, 14, 10
+WIDTH, LABELS, RIGHT, ROW, GAP, BAR = 820, 240, 60, 26, 12, 10
 STYLE = """
 	text { font: 13px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #1f2328 }
 	.title { font-size: 17px; font-weight: 600 }
@@ -64,20 +64,19 @@ class Panel:
 
     def close(self):
         """The axis behind the bars; returns the elements."""
-        lines, step = [], 1
+        lines = []
         ticks = [n * 10 ** e for e in range(-1, 4) for n in (1, 2, 5) if self.least <= n * 10 ** e <= self.most]
         for tick in ticks:
             x = self.x(tick)
-            lines.append('<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" class="%s"/>' % (x, self.top - 8, x, self.y, "one" if tick == step else "grid"))
+            lines.append('<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" class="%s"/>' % (x, self.top - 8, x, self.y, "one" if tick == 1 else "grid"))
             lines.append('<text x="%.1f" y="%.1f" class="small" text-anchor="middle">%g&#215;</text>' % (x, self.top - 12, tick))
         return lines + self.out
 
 
 def extent(values):
-    """Ends of an axis for VALUES: 1 always inside."""
+    """Ends of an axis for VALUES: 1 is well inside, so that a bar of it can be seen."""
     values = [v for v in values if v]
-    low, high = min(values + [1]), max(values + [2])
-    return (1 if low >= 1 else 0.5 if low >= 0.5 else 0.1), high * 1.05
+    return (0.5 if min(values + [1]) >= 0.5 else 0.1), max(values + [2]) * 1.05
 
 
 def draw(r):
@@ -92,9 +91,11 @@ def draw(r):
             panel.row(name, *plain[name], missing="not measured")
     out, y = panel.close(), panel.y
     if r.modes and f.of("integer"):
-        rows = {mode: [f.slowdown(who, mode.name) for who in ("forerun", "qemu")] for mode in r.modes}
-        panel = Panel(y + 48, "Time relative to plain, with a plugin", "Geometric mean of the integer workloads, each emulator against itself without plugin.",
-                      *extent([v for pair in rows.values() for v in pair]))
+        rows = {mode: [f.mean("integer", f.with_mode(who, mode.name), ("forerun", "base")) for who in ("forerun", "qemu")] for mode in r.modes}
+        without = [1, f.mean("integer", ("qemu", "base"), ("forerun", "base"))]
+        panel = Panel(y + 48, "Time relative to forerun without plugin", "Geometric means of the integer workloads; logarithmic; shorter is better.",
+                      *extent(without + [v for pair in rows.values() for v in pair]))
+        panel.row("no plugin", *without, missing="not measured")
         for heading in (API_OF_2017, API_TCG):
             if any(api(mode) == heading for mode in rows):
                 panel.heading(heading)
