@@ -106,8 +106,9 @@ def code_size(forerun, qemu, job, length, log):
     with log_of([qemu] + job.options + ["-d", "in_asm,out_asm", "-D", log]) as f:
         guest = False
         for line in f:
-            if line.startswith("OUT:"):
-                size += int(re.search(r"size=(\d+)", line).group(1))
+            out = re.match(r"OUT: \[size=(\d+)\]", line)
+            if out:
+                size += int(out.group(1))
                 guest = False
             elif line.startswith("IN:"):
                 guest = True
