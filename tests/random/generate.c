@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Writes a static riscv64 program of random instruction streams, made from the decoder's own table.
  *
- * usage: generate SEED STREAMS OUTPUT [only=NAME-PREFIX] [skip=EXTENSION-OR-NAME]... [length=N] [loop=N]
+ * usage: generate SEED STREAMS OUTPUT [only=NAME-PREFIX] [skip=EXTENSION-OR-NAME]... [length=N] [loop=N] [flow]
  *
  * Each stream starts from random registers, fcsr and memory, runs its instructions, and appends its final state to a buffer
  * that the program writes to its standard output when all streams have run: per stream x0-x31, f0-f31, fcsr, and the scratch memory.
@@ -9,7 +9,7 @@
  *
  * The streams own every register but three: sp, s0 and s1 (x2, x8, x9) point into the scratch memory, 16-byte aligned, and no instruction
  * writes them; with loop=N also gp, which counts N rounds of each stream, enough to make it a region. Other branches go forward over at most a few
- * instructions. */
+ * instructions; with "flow" streams also have what flow.c makes, and leave it FLOW_REGS. */
 #include <elf.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,13 +19,13 @@
 #include <sys/stat.h>
 
 #include "target/riscv64/insns.h"
-#include "tests/random/layout.h"
+#include "tests/random/generate.h"
 
 /* -- random numbers, the same everywhere ---------------------------------------------------------------------------- */
 
 static uint64_t state;
 
-static uint64_t rnd(void)
+uint64_t rnd(void)
 {
 	uint64_t z = state += 0x9e3779b97f4a7c15ull;
 
@@ -34,7 +34,7 @@ static uint64_t rnd(void)
 	return z ^ (z >> 31);
 }
 
-static unsigned below(unsigned n)
+unsigned below(unsigned n)
 {
 	return rnd() % n;
 }
@@ -110,26 +110,46 @@ static uint64_t interesting_fp(void)
 /* -- code -------------------------------------------------------------------------------------------------------- */
 
 static uint8_t code[64 << 20];
-static size_t code_size, exit_code;
+size_t code_size;
+static size_t exit_code;
 
-static void put(uint32_t insn, unsigned length)
+void put(uint32_t insn, unsigned length)
 {
 	memcpy(code + code_size, &insn, length);
 	code_size += length;
 }
 
-static uint32_t i_type(unsigned opcode, unsigned funct3, unsigned rd, unsigned rs1, int imm)
+void put_data(uint64_t value)
+{
+	memcpy(code + code_size, &value, sizeof value);
+	code_size += sizeof value;
+}
+
+void patch(size_t at, uint32_t insn)
+{
+	memcpy(code + at, &insn, sizeof insn);
+}
+
+uint32_t code_word(size_t at)
+{
+	uint32_t insn;
+
+	memcpy(&insn, code + at, sizeof insn);
+	return insn;
+}
+
+uint32_t i_type(unsigned opcode, unsigned funct3, unsigned rd, unsigned rs1, int imm)
 {
 	return opcode | rd << 7 | funct3 << 12 | rs1 << 15 | (uint32_t)imm << 20;
 }
 
-static uint32_t s_type(unsigned opcode, unsigned funct3, unsigned rs1, unsigned rs2, int imm)
+uint32_t s_type(unsigned opcode, unsigned funct3, unsigned rs1, unsigned rs2, int imm)
 {
 	return opcode | (imm & 31) << 7 | funct3 << 12 | rs1 << 15 | rs2 << 20 | (uint32_t)(imm >> 5) << 25;
 }
 
 /* rd = VALUE, 0 <= VALUE < 2^31. */
-static void load_address(unsigned rd, uint32_t value)
+void load_address(unsigned rd, uint32_t value)
 {
 	put(0x37 | rd << 7 | ((value + 0x800) & 0xfffff000), 4);
 	put(i_type(0x1b, 0, rd, rd, value & 0xfff), 4);
@@ -185,11 +205,13 @@ static bool starts(const char *s, const char *prefix)
 }
 
 static unsigned rounds;
+static bool flow;
+enum { CONTROL_STACK = 1 << 16 };       /* bytes behind the states */
 
 /* Whether streams must leave REG alone. */
 static bool is_pointer(unsigned reg)
 {
-	return reg == SP || reg == S0 || reg == S1 || (rounds && reg == GP);
+	return reg == SP || reg == S0 || reg == S1 || (rounds && reg == GP) || (flow && FLOW_REGS >> reg & 1);
 }
 
 /* Control flow, traps, time and what the kernel may refuse are not for random choice. */
@@ -327,14 +349,8 @@ static void put_branch_back(unsigned rs1, size_t target)
 	    (uint32_t)(back >> 12 & 1) << 31, 4);
 }
 
-static void put_stream(unsigned length)
+void put_straight(unsigned length)
 {
-	size_t start = code_size;
-
-	if (rounds) {
-		load_address(GP, rounds);
-		start = code_size;
-	}
 	for (unsigned i = 0; i < length; i++) {
 		if (!only && below(16) == 0) {
 			put_special();
@@ -350,10 +366,31 @@ static void put_stream(unsigned length)
 		if (insn)
 			put(insn, row->length);
 	}
-	if (rounds) {
-		put(i_type(0x13, 0, GP, GP, -1), 4);
+}
+
+static void put_stream(unsigned length)
+{
+	if (flow)
+		put_functions();
+	if (rounds)
+		load_address(GP, rounds);
+	size_t start = code_size;
+	if (flow)
+		put_flow();
+	else
+		put_straight(length);
+	if (!rounds)
+		return;
+	put(i_type(0x13, 0, GP, GP, -1), 4);
+	if (!flow) {
 		put_branch_back(GP, start);
+		return;
 	}
+	/* the way back may be long */
+	put(0x63 | GP << 15 | 8 << 7, 4);                               /* beqz gp, over the jump */
+	int back = (int)start - (int)code_size;
+	put(0x6f | (back >> 12 & 255) << 12 | (uint32_t)(back >> 11 & 1) << 20 | (uint32_t)(back >> 1 & 1023) << 21 |
+	    (uint32_t)(back >> 20 & 1) << 31, 4);
 }
 
 /* -- the file ---------------------------------------------------------------------------------------------------- */
@@ -425,7 +462,7 @@ int main(int argc, char **argv)
 	unsigned length = 40;
 
 	if (argc < 4) {
-		fputs("usage: generate SEED STREAMS OUTPUT [only=PREFIX] [skip=EXTENSION-OR-NAME]... [length=N] [loop=N]\n", stderr);
+		fputs("usage: generate SEED STREAMS OUTPUT [only=PREFIX] [skip=EXTENSION-OR-NAME]... [length=N] [loop=N] [flow]\n", stderr);
 		return 2;
 	}
 	state = strtoull(argv[1], NULL, 0) * 0x2545f4914f6cdd1dull;
@@ -439,6 +476,8 @@ int main(int argc, char **argv)
 			length = atoi(argv[i] + 7);
 		else if (starts(argv[i], "loop="))
 			rounds = atoi(argv[i] + 5);
+		else if (!strcmp(argv[i], "flow"))
+			flow = true;
 	}
 	collect();
 	size_t data_size = (size_t)streams * STATE_SIZE;
@@ -448,6 +487,8 @@ int main(int argc, char **argv)
 		uint32_t address = DATA_BASE + i * STATE_SIZE;
 		fill_state(data + (size_t)i * STATE_SIZE);
 		load_state(address);
+		if (flow)
+			load_address(TP, DATA_BASE + data_size);
 		put_stream(1 + below(length));
 		store_state(address);
 		if (code_size > sizeof code - (1 << 20)) {
@@ -457,7 +498,7 @@ int main(int argc, char **argv)
 	}
 	load_address(T0, CODE_BASE + exit_code);
 	put(i_type(0x67, 0, ZERO, T0, 0), 4);
-	if (!write_elf(argv[3], data, data_size, 4096)) {
+	if (!write_elf(argv[3], data, data_size, CONTROL_STACK)) {
 		perror(argv[3]);
 		return 1;
 	}
