@@ -10,6 +10,7 @@
 #include "instrument/probe.h"
 #include "target/linux/load.h"
 #include "target/linux/mm.h"
+#include "target/linux/path.h"
 #include "target/linux/process.h"
 #include "target/linux/signal.h"
 #include "translator/translator.h"
@@ -125,6 +126,8 @@ int linux_run(struct LinuxProgram *program)
 	task_join(task);
 	cpu_set_current(cpu);
 	exec_init(program->options);
+	if (log_wants(LOG_PAGE))
+		proc_log_maps();
 	signal_init(task);
 	instrument_cpu_init(cpu);
 	cpu_run(cpu);

@@ -43,6 +43,9 @@ int64_t proc_open(const char *path, int flags);
 /* Whether PATH is the link to the guest's own program. */
 bool proc_is_exe(const char *path);
 
+/* Adds what /proc/self/maps says to the log: -d page. */
+void proc_log_maps(void);
+
 /* Descriptors of forerun's own, which the guest does not see closed or replaced. Noted once, before guest code runs: those marked close-on-exec, as
  * inherited ones cannot be. */
 void fd_protect_own(void);

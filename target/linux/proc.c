@@ -13,6 +13,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "instrument/log.h"
 #include "target/linux/linux.h"
 #include "target/linux/mm.h"
 
@@ -53,6 +54,15 @@ static void smaps_entry(const struct MmRange *range, void *data)
 static void text_maps(GString *text)
 {
 	mm_for_each(maps_line, text);
+}
+
+void proc_log_maps(void)
+{
+	GString *text = g_string_new("guest memory:\n");
+
+	text_maps(text);
+	log_write(text->str, text->len);
+	g_string_free(text, TRUE);
 }
 
 static void text_smaps(GString *text)

@@ -2,6 +2,7 @@
 /* The system calls about signals. Sending is the host's; masks, actions and stacks are kept here and told to the host. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -232,16 +233,17 @@ static bool readable_info(uint64_t addr)
 	return guest_read(&info, addr, sizeof info);
 }
 
+/* /proc may number processes as another pid namespace does, but all of them. */
 static bool own_pidfd(int fd)
 {
-	char name[64], line[256];
+	char name[64], line[256], self[16] = "";
 	bool own = false;
 	int pid;
 
 	snprintf(name, sizeof name, "/proc/self/fdinfo/%d", fd);
-	FILE *file = fopen(name, "re");
+	FILE *file = readlink("/proc/self", self, sizeof self - 1) > 0 ? fopen(name, "re") : NULL;
 	while (file && !own && fgets(line, sizeof line, file))
-		own = sscanf(line, "Pid: %d", &pid) == 1 && pid == getpid();
+		own = sscanf(line, "Pid: %d", &pid) == 1 && pid == atoi(self);
 	if (file)
 		fclose(file);
 	return own;

@@ -229,14 +229,16 @@ static int64_t invoke(const struct SyscallRow *row, struct Cpu *cpu, const uint6
 	return row->function(cpu, a);
 }
 
-/* A call found nothing where one of its arguments points, as it may below a stack that grows. True if there is something now. */
-static bool grow_to(const uint64_t a[6])
+/* What may be the matter when a call returns EFAULT: pages from which the host has taken rights, or nothing yet where an argument points below a stack that
+ * grows. True if something has been done about it. */
+static bool remedy(const uint64_t a[6])
 {
-	bool grown = false;
+	bool done = mm_unprotect_all();
 
 	for (unsigned i = 0; i < 6; i++)
-		grown |= mm_grow(a[i]);
-	return grown;
+		if (mm_grow(a[i]))
+			done = true;
+	return done;
 }
 
 /* Says once for each number that we do not know it. */
@@ -272,7 +274,7 @@ bool linux_syscall(struct Cpu *cpu)
 		result = unknown(cpu, number);
 	} else {
 		result = invoke(row, cpu, a);
-		if (result == -EFAULT && (mm_unprotect_all() | grow_to(a)))
+		if (result == -EFAULT && remedy(a))
 			result = invoke(row, cpu, a);
 	}
 
