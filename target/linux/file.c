@@ -138,7 +138,7 @@ static int64_t open_restricted(const uint64_t a[6], const struct open_how *how, 
 	if (absolute && path_sysroot() >= 0 && path_resolve(given, !(how->flags & O_NOFOLLOW), buf) == buf && strncmp(given, "/proc/", 6)) {
 		struct open_how rooted = *how;
 		rooted.resolve |= RESOLVE_IN_ROOT;
-		return host_syscall_blocking(SYS_openat2, path_sysroot(), given, &rooted, sizeof rooted);
+		return host_syscall_blocking(SYS_openat2, path_sysroot(), path_inside(given), &rooted, sizeof rooted);
 	}
 	int64_t fd = host_syscall_blocking(SYS_openat2, (int)a[0], given, a[2], a[3]);
 	if (fd < 0 || !absolute || how->flags & O_PATH || !may_be_proc(given))

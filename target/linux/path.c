@@ -48,6 +48,13 @@ int path_sysroot(void)
 	return sysroot_fd;
 }
 
+const char *path_inside(const char *path)
+{
+	size_t length = sysroot ? strlen(sysroot) : 0;
+
+	return length && !strncmp(path, sysroot, length) && path[length] == '/' ? path + length : path;
+}
+
 /* The path under the sysroot, with absolute links in it taken as relative to it. False: there is none. */
 static bool under_sysroot(const char *from, bool follow, char buf[PATH_MAX])
 {
@@ -80,9 +87,7 @@ const char *path_resolve(const char *from, bool follow, char buf[PATH_MAX])
 		snprintf(buf, PATH_MAX, "%s", proc_self.exe);
 		return buf;
 	}
-	if (!sysroot || !under_sysroot(from, follow, buf))
-		return from;
-	return buf;
+	return sysroot && under_sysroot(path_inside(from), follow, buf) ? buf : from;
 }
 
 int64_t path_read(uint64_t addr, char buf[PATH_MAX])

@@ -15,6 +15,9 @@ bool path_init(const char *sysroot, char **error);
 
 /* A descriptor (O_PATH) of the sysroot; -1: there is none. */
 int path_sysroot(void);
+/* PATH from the root of the sysroot on. It may be given by its host path, as programs find their own files from /proc/self/exe; absolute links on the way then
+ * stay inside, too. */
+const char *path_inside(const char *path);
 
 /* The host path that the guest's path FROM leads to for reading: under the sysroot if it is absolute and exists there, the guest's program for /proc/self/exe
  * (if FOLLOW), else FROM itself. Returns FROM or BUF. Any thread. */
