@@ -679,6 +679,16 @@ static void gen_other(void)
 
 static uint64_t near_pc(void) { return 0x400000 + 2 * below(1000); }
 
+/* Units of floating point and loops for the most part: values go round a loop as arithmetic, loads and moves make them. */
+static bool floats_only;
+
+static unsigned choose_kind(void)
+{
+	static const uint8_t floats[] = { 0, 2, 2, 2, 16, 20, 24, 36 };
+
+	return !floats_only ? below(40) : one_in(4) ? floats[below(G_N_ELEMENTS(floats))] : 25;
+}
+
 static void gen_sequence(unsigned depth, unsigned length)
 {
 	while (length-- && budget) {
@@ -689,7 +699,7 @@ static void gen_sequence(unsigned depth, unsigned length)
 			if (one_in(4))
 				ir_poll(ir);
 		}
-		switch (below(40)) {
+		switch (choose_kind()) {
 		case 0: case 1: if (depth < 3) {        /* skip a part */
 			unsigned label = ir_label(ir);
 			Ref a = int_operand(), b = int_operand();
@@ -848,6 +858,16 @@ START_TEST(random_units)
 	if (getenv("TEST_SEED"))
 		seed += strtoull(getenv("TEST_SEED"), NULL, 0) * 0x9e3779b97f4a7c15;
 	compare_hosts(feature_sets[_i], random_count());
+}
+END_TEST
+
+START_TEST(random_float_loops)
+{
+	if (getenv("TEST_SEED"))
+		seed += strtoull(getenv("TEST_SEED"), NULL, 0) * 0x9e3779b97f4a7c15;
+	floats_only = true;
+	compare_hosts(feature_sets[_i], random_count());
+	floats_only = false;
 }
 END_TEST
 
@@ -1091,6 +1111,7 @@ int main(void)
 	tcase_set_timeout(tests, 0);
 	tcase_add_unchecked_fixture(tests, setup, NULL);
 	tcase_add_loop_test(tests, random_units, 0, G_N_ELEMENTS(feature_sets));
+	tcase_add_loop_test(tests, random_float_loops, 0, G_N_ELEMENTS(feature_sets));
 	suite_add_tcase(suite, tests);
 	tests = tcase_create("ways");
 	tcase_add_unchecked_fixture(tests, setup, NULL);

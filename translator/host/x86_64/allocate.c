@@ -524,14 +524,63 @@ void x86_sync_home(struct Gen *g)
 	all_home(g);
 }
 
-void x86_canonical(struct Gen *g)
+/* What LABEL knows of global V, as far as that is of use: memory is exact. */
+static unsigned known_at(const struct Gen *g, unsigned label, Ref v)
 {
-	write_back(g, false);
-	all_home(g);
-	x86_exact_all(g);
+	if (!g->known || label < g->nknown || class_of(g, v) != IR_VEC)
+		return 0;
+	return g->known[(label - g->nknown) * g->ir->nglobals + v] & (g->var[v].home == NOREG ? REP_SINGLE : REP_SINGLE | REP_ARITH);
 }
 
-void x86_at_label(struct Gen *g)
+/* Which of KNOWN must be tested of a value of which KNOW is known. A canonical double and a canonical single are different things. */
+static unsigned untold(unsigned know, unsigned known)
+{
+	return known & ~((know ^ known) & REP_SINGLE ? know & ~REP_ARITH : know);
+}
+
+bool x86_to_label(struct Gen *g, unsigned label)
+{
+	bool ready = true;
+
+	write_back(g, false);
+	all_home(g);
+	for (unsigned v = 0; v < g->ir->nglobals; v++)
+		ready &= !untold(g->var[v].know, known_at(g, label, v));
+	for (unsigned i = 0; i < g->npinned; i++) {
+		struct Var *var = &g->var[g->pinned[i]];
+		unsigned which = var->loose & ~(ready ? known_at(g, label, g->pinned[i]) : 0);
+		x86_exact(g, var->home, var->know, which);
+		var->loose &= ~which;
+	}
+	return ready;
+}
+
+void x86_enter_version(struct Gen *g, unsigned label)
+{
+	unsigned twin = label - g->nknown;
+
+	for (unsigned v = 0; v < g->ir->nglobals; v++) {
+		unsigned known = known_at(g, label, v), test = untold(g->var[v].know, known);
+		int reg = g->var[v].home;
+		if (test & REP_SINGLE) {
+			struct Rm high = x86_var_mem(g, v);
+			high.disp += 4;
+			if (reg != NOREG) {
+				vec_op(g, 0x7e | X_0F | X_66 | X_W, reg, rm_reg(RAX));
+				asm_shift_imm(g->as, 5, X_W, rm_reg(RAX), 32);
+				high = rm_reg(RAX);
+			}
+			asm_alu_imm(g->as, ALU_CMP, 0, high, -1);
+			asm_jcc(g->as, CC_NE, FIX_LABEL, twin);
+		}
+		if (test & REP_ARITH) {
+			vec_op(g, 0x2e | X_0F | (known & REP_SINGLE ? 0 : X_66), reg, rm_reg(reg));
+			asm_jcc(g->as, CC_P, FIX_LABEL, twin);
+		}
+	}
+}
+
+void x86_at_label(struct Gen *g, unsigned label)
 {
 	for (unsigned class = 0; class < 2; class++)
 		for (int r = 0; r < 16; r++)
@@ -539,7 +588,8 @@ void x86_at_label(struct Gen *g)
 				x86_drop(g, class, r);
 	for (unsigned i = 0; i < g->ir->nglobals; i++) {
 		struct Var *var = &g->var[i];
-		var->know = var->loose = 0;
+		var->know = known_at(g, label, i);
+		var->loose = var->home == NOREG ? 0 : var->know;
 		var->clean = var->home == NOREG;
 		if (var->home != NOREG && var->reg == NOREG)    /* not reached by falling through */
 			bind(g, i, var->home);

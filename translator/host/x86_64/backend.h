@@ -12,7 +12,7 @@
  *   other integer     written through to memory; a register may hold a copy
  *   other vector      written back at the unit's edges, at calls and when its register is wanted
  *   temporary         in a register, or spilled to the frame
- * At a LABEL and before a branch to one: pinned globals at home, all else in memory, temporaries dead.
+ * At a LABEL and before a branch to one: pinned globals at home, all else in memory, temporaries dead, values exact but for what Gen.known says.
  */
 #ifndef FORERUN_X86_64_BACKEND_H
 #define FORERUN_X86_64_BACKEND_H
@@ -134,6 +134,8 @@ struct Gen {
 	uint64_t pc_stored;             /* what Cpu.pc is known to hold, or 0 */
 	uint32_t *labels;               /* hot offsets, or UINT32_MAX */
 	bool regions;                   /* has backward branches: the globals used most are pinned */
+	const uint8_t *known;           /* NULL, or what is known at the labels of the second version, by label - nknown and global */
+	unsigned nknown;                /* labels of the first version */
 	uint32_t slots[SPILL_SLOTS / 32];
 	struct ExitSite *sites, *sites_at;      /* under construction, and where they will be */
 	unsigned nsites;
@@ -190,8 +192,11 @@ struct Rm x86_var_mem(struct Gen *g, Ref v);
 void x86_store_var(struct Gen *g, Ref v);       /* makes memory current; the register keeps the value */
 void x86_load_var(struct Gen *g, Ref v, int reg);       /* emits the load; no change of state */
 void x86_drop(struct Gen *g, enum IrClass class, int reg);
-void x86_canonical(struct Gen *g);              /* pinned at home, all else in memory */
-void x86_at_label(struct Gen *g);
+/* Pinned at home, all else in memory, and values as LABEL wants them. False: that is to be tested, by x86_enter_version(), and all are exact. */
+bool x86_to_label(struct Gen *g, unsigned label);
+/* Goes on behind this code if values are as LABEL, of the second version, wants them, else to its twin. Destroys rax and temporaries. */
+void x86_enter_version(struct Gen *g, unsigned label);
+void x86_at_label(struct Gen *g, unsigned label);
 bool x86_edge_ready(struct Gen *g);             /* leaving the unit here needs no code */
 void x86_edge(struct Gen *g);                   /* emits that code; no change of state */
 void x86_sync_home(struct Gen *g);              /* makes the edge ready, keeping the state */
@@ -203,6 +208,8 @@ void x86_load_pool(struct Gen *g, int d, enum Pool p);
 /* -- singles.c: f32 operations come to name the globals that box their operands and results, which Ins.spare says by these bits. */
 enum { BOXED_ARG = 1 /* << operand */, BOXED_RESULT = 16 };
 void x86_fuse_singles(struct Ir *ir);
+/* -- versions.c: sets Gen.known and appends the second version to the unit if there is to be one. */
+void x86_make_versions(struct Gen *g);
 
 /* -- emit_*.c: code for Ir.ins[Gen.n]; one that takes in the instruction behind it advances Gen.n */
 void x86_emit_integer(struct Gen *g, struct Ins *ins);

@@ -195,25 +195,36 @@ static void emit_branch(struct Gen *g, struct Ins *ins)
 {
 	if (ins->op == IR_BRCOND && ins->cond == COND_NEVER)
 		return;
-	x86_canonical(g);
+	bool ready = x86_to_label(g, ins->imm);
 	if (ins->op == IR_BR || ins->cond == COND_ALWAYS) {
 		const struct Ins *next = ins + 1;
+		if (!ready)
+			x86_enter_version(g, ins->imm);
 		if (g->n + 1 < g->ir->nins && next->op == IR_LABEL && next->imm == ins->imm)
 			return;
 		asm_jump(g->as, FIX_LABEL, ins->imm);
 		return;
 	}
 	enum Cc cc = x86_compare(g, ins->type, ins->cond, ins->a[0], ins->a[1]);
-	asm_jcc(g->as, cc, FIX_LABEL, ins->imm);
+	if (ready) {
+		asm_jcc(g->as, cc, FIX_LABEL, ins->imm);
+		return;
+	}
+	unsigned jump = x86_jcc_cold(g, cc);
+	x86_begin_cold(g);
+	x86_cold_here(g, jump);
+	x86_enter_version(g, ins->imm);
+	asm_jump(g->as, FIX_LABEL, ins->imm);
+	x86_end_cold(g);
 }
 
 static void emit_label(struct Gen *g, struct Ins *ins)
 {
-	if (g->n && !(ir_op_info[ins[-1].op].flags & OPF_EXIT))
-		x86_canonical(g);
+	if (g->n && !(ir_op_info[ins[-1].op].flags & OPF_EXIT) && !x86_to_label(g, ins->imm))
+		x86_enter_version(g, ins->imm);
 	g->labels[ins->imm] = asm_offset(g->as);
 	g->pc_stored = 0;
-	x86_at_label(g);
+	x86_at_label(g, ins->imm);
 }
 
 /* Counts in memory; the carry says that it is enough. */

@@ -140,7 +140,6 @@ static void emit_unit(struct Gen *g)
 {
 	struct Ir *ir = g->ir;
 
-	x86_fuse_singles(ir);
 	x86_allocate_begin(g);
 	fuse_extensions(g);
 	for (g->n = 0; g->n < ir->nins; g->n++) {
@@ -161,11 +160,13 @@ static enum EmitResult emit(struct Ir *ir, struct CodeBuffer *buf, struct Block 
 		cold_buffer = malloc(COLD_SIZE);
 		assert(cold_buffer);
 	}
+	g->ir = ir;
+	x86_fuse_singles(ir);
+	x86_make_versions(g);
 	for (unsigned n = 0; n < ir->nins; n++)
 		nsites += ir->ins[n].op == IR_EXIT || ir->ins[n].op == IR_EXITCOND;
 	if (buf->end - start < 256 || (ptrdiff_t)(nsites * sizeof(struct ExitSite)) > buf->meta_end - meta)
 		return EMIT_NO_ROOM;
-	g->ir = ir;
 	g->hot = (struct Asm){ .start = start, .p = start, .end = buf->end, .fixes = &g->fixes };
 	g->cold = (struct Asm){ .start = cold_buffer, .p = cold_buffer, .end = cold_buffer + COLD_SIZE, .fixes = &g->fixes, .cold = true };
 	g->as = &g->hot;
