@@ -47,6 +47,8 @@ struct Cpu {
 	uint32_t cause;                 /* enum Cause of the last leave */
 	uint32_t host_fp;               /* the host's control/status register of the guest while outside translated code */
 	uint32_t host_fp_outer;         /* the host's own, while inside */
+	uint8_t host_fp_known;          /* host back end: exception flags in the host's register, if it knows them */
+	uint8_t host_fp_traps;          /* host back end: how often that has changed under it */
 	uint64_t fault_addr;
 	int fault_signal, fault_code;   /* host signal and si_code of the last memory fault: SIGSEGV or SIGBUS */
 	uint64_t spill[8];              /* scratch of the host back end */

@@ -53,6 +53,9 @@ bool fault_handle(int sig, siginfo_t *info, void *ucontext)
 
 	if (!cpu || info->si_code <= 0)
 		return false;
+	/* in translated code, or in C code that it calls under its own control register */
+	if (cpu->running && sig == SIGFPE && host->fp_trap && host->fp_trap(cpu, ucontext))
+		return true;
 	if (cpu->running && translated_fault(cpu, sig, info, ucontext))
 		return true;
 	if (cpu->recover && (sig == SIGSEGV || sig == SIGBUS)) {

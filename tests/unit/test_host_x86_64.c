@@ -53,6 +53,8 @@ static void on_fault(int sig, siginfo_t *info, void *ucontext)
 	uint64_t poll = (uintptr_t)cpu + cpu_poll_offset(&guest), addr = (uintptr_t)info->si_addr;
 	bool is_poll = addr >= poll && addr < poll + 4096;
 
+	if (sig == SIGFPE && cpu->cpu.running && host_x86_64.fp_trap(&cpu->cpu, ucontext))
+		return;
 	cpu->cpu.fault_addr = addr;
 	if (!cpu->cpu.running || !running->recover(&cpu->cpu, running_block, ucontext, is_poll ? CAUSE_INTERRUPT : CAUSE_FAULT_LOAD)) {
 		signal(sig, SIG_DFL);
@@ -72,6 +74,7 @@ static void setup(void)
 		globals[i] = (struct IrGlobal){ names[i], offset, i < F0 ? IR_I64 : i < V0 ? IR_F64 : IR_V128 };
 	}
 	sigaction(SIGSEGV, &action, NULL);
+	sigaction(SIGFPE, &action, NULL);
 	cpu_room = cpu_poll_offset(&guest) + 8192;
 	cpu = mmap(NULL, cpu_room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	cpu->cpu.guest = &guest;
@@ -1069,6 +1072,75 @@ START_TEST(inlined_bodies)
 }
 END_TEST
 
+/* A loop that has made f0 by arithmetic when it comes round, but not on the first way in. */
+START_TEST(signaling_nan_enters_loop)
+{
+	start_host(HAS_ALL);
+	begin(0x400000);
+	unsigned head = ir_label(ir), skip = ir_label(ir);
+	ir_emit_label(ir, head);
+	ir_brcond(ir, IR_I64, COND_EQ, 1, c(3), skip);
+	ir_fp(ir, IR_FADD, IR_F64, ir->round, F0, F0 + 1, F0 + 2, REF_NONE);
+	ir_emit_label(ir, skip);
+	ir_into2(ir, IR_SUB, IR_I64, 1, 1, c(1));
+	ir_brcond(ir, IR_I64, COND_NE, 1, 2, head);
+	ir_exit(ir, 0x400100, EXIT_JUMP, 0);
+	struct Block *block = emit_with(&host_x86_64, NULL);
+	for (unsigned rounds = 1; rounds <= 3; rounds++) {
+		cpu->x[1] = 3;
+		cpu->x[2] = 3 - rounds;
+		cpu->f[0] = 0x7ff0000000000001;
+		cpu->f[1] = 0x3ff0000000000000;
+		cpu->f[2] = 0x4000000000000000;
+		cpu->cpu.fflags = 0;
+		host_x86_64.fp_update(&cpu->cpu, false);
+		run(&host_x86_64, block);
+		ck_assert_uint_eq(cpu->f[0], rounds == 1 ? 0x7ff0000000000001 : 0x4008000000000000);
+		ck_assert_uint_eq(host_x86_64.fp_flags(&cpu->cpu, false), 0);
+	}
+}
+END_TEST
+
+/* f0 = f1 OP f2, and the flags before and behind it; known flags and traps must not show, nor when traps have become too many. */
+START_TEST(flags_read_before_and_behind)
+{
+	static const struct { enum IrOp op; uint64_t a, b; unsigned flags; } rows[] = {
+		{ IR_FDIV, 0x3ff0000000000000, 0x4008000000000000, FPX_INEXACT },
+		{ IR_FMUL, 0x0000000000000003, 0x3ff0000000000000, 0 },         /* tiny and exact */
+		{ IR_FMUL, 0x0000000000000003, 0x3fe0000000000000, FPX_INEXACT | FPX_UNDERFLOW },
+		{ IR_FDIV, 0x3ff0000000000000, 0, FPX_DIVZERO },
+		{ IR_FMUL, 0x7fe0000000000000, 0x7fe0000000000000, FPX_INEXACT | FPX_OVERFLOW },
+		{ IR_FMUL, 0x7ff0000000000000, 0, FPX_INVALID },
+		{ IR_FADD, 0x3ff0000000000000, 0x3ff0000000000000, 0 },
+	};
+
+	start_host(HAS_ALL);
+	cpu->cpu.round = ROUND_NE;
+	for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+		begin(0x400000);
+		ir_append(ir, IR_FXGET, IR_I64)->d = 1;
+		ir_fp(ir, rows[i].op, IR_F64, ROUND_NE, F0, F0 + 1, F0 + 2, REF_NONE);
+		ir_append(ir, IR_FXGET, IR_I64)->d = 2;
+		ir_exit(ir, 0x400100, EXIT_JUMP, 0);
+		struct Block *block = emit_with(&host_x86_64, NULL);
+		cpu->cpu.host_fp_traps = 0;
+		for (unsigned times = 0; times < 2 * FP_TRAPS_MAX; times++) {
+			if (times % 4 == 0) {
+				cpu->cpu.fflags = 0;
+				host_x86_64.fp_update(&cpu->cpu, false);
+			}
+			cpu->f[1] = rows[i].a;
+			cpu->f[2] = rows[i].b;
+			run(&host_x86_64, block);
+			ck_assert_uint_eq(cpu->x[1], times % 4 ? rows[i].flags : 0);
+			ck_assert_uint_eq(cpu->x[2], rows[i].flags);
+			ck_assert_uint_eq(host_x86_64.fp_flags(&cpu->cpu, false), rows[i].flags);
+		}
+		ck_assert(cpu->cpu.host_fp_traps <= FP_TRAPS_MAX && (cpu->cpu.host_fp_traps || !rows[i].flags));
+	}
+}
+END_TEST
+
 START_TEST(rooms)
 {
 	start_host(HAS_ALL);
@@ -1122,6 +1194,8 @@ int main(void)
 	tcase_add_test(tests, leaf_replaced);
 	tcase_add_test(tests, merged_additions);
 	tcase_add_test(tests, inlined_bodies);
+	tcase_add_test(tests, signaling_nan_enters_loop);
+	tcase_add_test(tests, flags_read_before_and_behind);
 	tcase_add_test(tests, rooms);
 	tcase_add_test(tests, listings);
 	suite_add_tcase(suite, tests);

@@ -106,6 +106,10 @@ struct Host {
 	/* Sets flags and rounding mode of the guest: Cpu.fflags and Cpu.round have been changed by C code (outside or INSIDE a call). */
 	void (*fp_update)(struct Cpu *cpu, bool inside);
 
+	/* Looks at the host's SIGFPE in the thread of CPU, which is inside: true if it came of how translated code watches exception flags, and the
+	 * instruction can be repeated. Async-signal-safe. NULL: no code does. */
+	bool (*fp_trap)(struct Cpu *cpu, void *ucontext);
+
 	/* Appends the assembler text of a block's code to TEXT, with the guest instructions it belongs to. */
 	void (*disassemble)(const struct Block *block, const struct Ir *ir, struct _GString *text);
 };

@@ -555,6 +555,18 @@ bool x86_to_label(struct Gen *g, unsigned label)
 	return ready;
 }
 
+/* Jumps to TWIN if the double, or the f32 if SINGLE, in vector register REG is a NaN; without raising an exception. */
+static void leave_if_nan(struct Gen *g, int reg, bool single, unsigned twin)
+{
+	unsigned w = single ? 0 : X_W;
+
+	vec_op(g, 0x7e | X_0F | X_66 | w, reg, rm_reg(RAX));
+	asm_mov_imm(g->as, RCX, single ? 0xff000000 : 0xffe0000000000000);
+	asm_alu(g->as, ALU_ADD, w, RAX, rm_reg(RAX));
+	asm_alu(g->as, ALU_CMP, w, RAX, rm_reg(RCX));
+	asm_jcc(g->as, CC_A, FIX_LABEL, twin);
+}
+
 void x86_enter_version(struct Gen *g, unsigned label)
 {
 	unsigned twin = label - g->nknown;
@@ -573,10 +585,8 @@ void x86_enter_version(struct Gen *g, unsigned label)
 			asm_alu_imm(g->as, ALU_CMP, 0, high, -1);
 			asm_jcc(g->as, CC_NE, FIX_LABEL, twin);
 		}
-		if (test & REP_ARITH) {
-			vec_op(g, 0x2e | X_0F | (known & REP_SINGLE ? 0 : X_66), reg, rm_reg(reg));
-			asm_jcc(g->as, CC_P, FIX_LABEL, twin);
-		}
+		if (test & REP_ARITH)
+			leave_if_nan(g, reg, known & REP_SINGLE, twin);
 	}
 }
 

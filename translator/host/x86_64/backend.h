@@ -38,7 +38,11 @@ void x86_64_limit(unsigned mask);
 enum { NVEC = 16, SPILL_SLOTS = 128, FRAME_SIZE = SPILL_SLOTS * 16 };
 /* Cpu.host_fp has this bit while its value is in MXCSR instead. */
 #define FP_INSIDE 0x80000000u
-enum { MXCSR_MASKED = 0x1f80 };
+/* MXCSR has flags in its low six bits, and for each the bit that masks its exception MXCSR_MASKS bits above. That of denormal operands, which the guest
+ * has not, is always masked: a Cpu.host_fp without it has never been set. */
+enum { MXCSR_MASKED = 0x1f80, MXCSR_MASKS = 7, MXCSR_DM = 0x100 };
+/* Cpu.host_fp_known has this bit while the flags are known, see emit_get_flags(). */
+enum { FP_KNOWN = 0x80, FP_TRAPS_MAX = 100 };
 
 /* Constants in the common code, each in 16 bytes: low lane the value, the rest zero. */
 enum Pool { POOL_NAN32, POOL_NAN64, POOL_SIGN32, POOL_SIGN64, POOL_ABS32, POOL_ABS64, POOL_BOX, POOL_COUNT };
@@ -194,7 +198,8 @@ void x86_load_var(struct Gen *g, Ref v, int reg);       /* emits the load; no ch
 void x86_drop(struct Gen *g, enum IrClass class, int reg);
 /* Pinned at home, all else in memory, and values as LABEL wants them. False: that is to be tested, by x86_enter_version(), and all are exact. */
 bool x86_to_label(struct Gen *g, unsigned label);
-/* Goes on behind this code if values are as LABEL, of the second version, wants them, else to its twin. Destroys rax and temporaries. */
+/* Goes on behind this code if values are as LABEL, of the second version, wants them, else to its twin. Destroys rax, rcx
+ * and temporaries. */
 void x86_enter_version(struct Gen *g, unsigned label);
 void x86_at_label(struct Gen *g, unsigned label);
 bool x86_edge_ready(struct Gen *g);             /* leaving the unit here needs no code */
@@ -253,6 +258,8 @@ uint32_t x86_records_end(struct Gen *g, uint32_t cold_start, uint8_t *meta, uint
 bool x86_recover(struct Cpu *cpu, const struct Block *block, void *ucontext, enum Cause cause);
 uint64_t x86_guest_pc(const struct Block *block, const void *pc);
 const void *x86_inlined(const struct Block *block, const void *pc);
+
+bool x86_fp_trap(struct Cpu *cpu, void *ucontext);
 
 /* -- disassemble.c */
 void x86_marks_begin(const struct Block *block);

@@ -283,15 +283,41 @@ static void emit_min_max(struct Gen *g, struct Ins *ins)
 
 /* -- exception flags ---------------------------------------------------------------------------------------------------------------- */
 
-static void emit_get_flags(struct Gen *g, struct Ins *ins)
+/* D = the flags in MXCSR, which then are known, and traps tell if another comes; unless that has happened too often. T is free. */
+static void read_flags(struct Gen *g, int d, int t)
 {
-	int d = x86_target(g, ins->d, NOREG, 0), t = x86_scratch(g, IR_INT);
-
 	asm_op(g->as, 0xae | X_0F, 3, CPU_MEM(spill[0]), 0);
 	asm_mov_load(g->as, 0, t, CPU_MEM(spill[0]));
 	asm_alu_imm(g->as, ALU_AND, 0, rm_reg(t), MXCSR_FLAGS);
 	asm_lea(g->as, X_W, d, rm_at(backend.common.fp_flags));
 	asm_op(g->as, 0xb6 | X_0F, d, rm_indexed(d, t, 0, 0), 0);
+	asm_op(g->as, 0x80, ALU_CMP, CPU_MEM(host_fp_traps), 1);
+	asm_8(g->as, FP_TRAPS_MAX);
+	uint8_t *jump = asm_jcc_short(g->as, CC_AE);
+	asm_shift_imm(g->as, 4, 0, rm_reg(t), MXCSR_MASKS);
+	asm_alu_imm(g->as, ALU_OR, 0, rm_reg(t), MXCSR_DM);
+	asm_alu_imm(g->as, ALU_AND, 0, CPU_MEM(spill[0]), ~MXCSR_MASKED);
+	asm_alu_store(g->as, ALU_OR, 0, CPU_MEM(spill[0]), t);
+	asm_op(g->as, 0xae | X_0F, 2, CPU_MEM(spill[0]), 0);
+	asm_op(g->as, 0x88 | X_BYTE, d, CPU_MEM(host_fp_known), 0);
+	asm_op(g->as, 0x80, ALU_OR, CPU_MEM(host_fp_known), 1);
+	asm_8(g->as, FP_KNOWN);
+	asm_here(g->as, jump);
+}
+
+/* Reading MXCSR waits for all instructions before it. So what was read is kept as long as traps can tell that it still holds. */
+static void emit_get_flags(struct Gen *g, struct Ins *ins)
+{
+	int d = x86_target(g, ins->d, NOREG, 0), t = x86_scratch(g, IR_INT);
+
+	asm_op(g->as, 0xb6 | X_0F, d, CPU_MEM(host_fp_known), 0);
+	asm_alu_imm(g->as, ALU_ADD, 0, rm_reg(d), -FP_KNOWN);
+	unsigned jump = x86_jcc_cold(g, CC_AE);
+	x86_begin_cold(g);
+	x86_cold_here(g, jump);
+	read_flags(g, d, t);
+	x86_back(g);
+	x86_end_cold(g);
 	asm_op(g->as, 0xb6 | X_0F, t, CPU_MEM(fflags), 0);
 	asm_alu(g->as, ALU_OR, 0, d, rm_reg(t));
 	x86_assign(g, ins->d, d);
@@ -302,8 +328,11 @@ static void set_flags(struct Gen *g, int t)
 {
 	asm_alu_imm(g->as, ALU_AND, 0, rm_reg(t), 31);
 	asm_op(g->as, 0x88 | X_BYTE, t, CPU_MEM(fflags), 0);
+	asm_op(g->as, 0xc6, 0, CPU_MEM(host_fp_known), 1);
+	asm_8(g->as, 0);
 	asm_op(g->as, 0xae | X_0F, 3, CPU_MEM(spill[0]), 0);
 	asm_alu_imm(g->as, ALU_AND, 0, CPU_MEM(spill[0]), ~MXCSR_FLAGS);
+	asm_alu_imm(g->as, ALU_OR, 0, CPU_MEM(spill[0]), MXCSR_MASKED);
 	asm_op(g->as, 0xae | X_0F, 2, CPU_MEM(spill[0]), 0);
 }
 

@@ -256,6 +256,7 @@ static void fp_update(struct Cpu *cpu, bool inside)
 	static const uint8_t control[] = { [ROUND_NE] = 0, [ROUND_TZ] = 3, [ROUND_DN] = 1, [ROUND_UP] = 2, [ROUND_MM] = 0 };
 	uint32_t value = MXCSR_MASKED | (uint32_t)control[cpu->round] << 13;
 
+	cpu->host_fp_known = 0;
 	if (inside && cpu->host_fp & FP_INSIDE)
 		_mm_setcsr(value);
 	else
@@ -264,7 +265,7 @@ static void fp_update(struct Cpu *cpu, bool inside)
 
 static void enter(struct Cpu *cpu, const struct Block *block)
 {
-	if (G_UNLIKELY((cpu->host_fp & (FP_INSIDE | MXCSR_MASKED)) != MXCSR_MASKED))
+	if (G_UNLIKELY((cpu->host_fp & (FP_INSIDE | MXCSR_DM)) != MXCSR_DM))
 		fp_update(cpu, false);
 	((void (*)(struct Cpu *, const void *))(uintptr_t)backend.common.enter)(cpu, block->code);
 }
@@ -282,5 +283,6 @@ const struct Host host_x86_64 = {
 	.examine = examine,
 	.fp_flags = fp_flags,
 	.fp_update = fp_update,
+	.fp_trap = x86_fp_trap,
 	.disassemble = x86_disassemble,
 };

@@ -299,6 +299,22 @@ bool x86_recover(struct Cpu *cpu, const struct Block *block, void *ucontext, enu
 	return true;
 }
 
+/* While flags are known those not raised are unmasked. The first instruction that raises one is repeated with all masked, and with the flags as they
+ * were: those of a trap are not all that the instruction raises, and a tiny exact result raises one that it must not. */
+bool x86_fp_trap(struct Cpu *cpu, void *ucontext)
+{
+	ucontext_t *uc = ucontext;
+	uint32_t *mxcsr = &uc->uc_mcontext.fpregs->mxcsr, before = *mxcsr >> MXCSR_MASKS & MXCSR_FLAGS;
+
+	if ((*mxcsr & MXCSR_MASKED) == MXCSR_MASKED)
+		return false;
+	*mxcsr = (*mxcsr & ~(uint32_t)MXCSR_FLAGS) | before | MXCSR_MASKED;
+	cpu->host_fp_known = 0;
+	if (cpu->host_fp_traps < FP_TRAPS_MAX)
+		cpu->host_fp_traps++;
+	return true;
+}
+
 uint64_t x86_guest_pc(const struct Block *block, const void *pc)
 {
 	struct Reader r;
