@@ -85,6 +85,7 @@ static unsigned unsigned_width(const struct Optimiser *o, Ref r)
 	case IR_ZEXT32: return 32;
 	case IR_SELECT: return 64;      /* its type is the comparison's */
 	case IR_FBITS: return def->type == IR_F32 ? 32 : 64;
+	case IR_FCLASS: return 10;
 	case IR_LOAD: return def->mem & MEM_SIGNED ? 64 : 8u << (def->mem & MEM_SIZE);
 	default: return ir_op_info[def->op].result != 'V' && def->type == IR_I32 ? 32 : 64;
 	}

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* IR of the F and D instructions. Singles live NaN-boxed in 64-bit registers: operands are unboxed, results boxed. */
 #include "target/riscv64/translation.h"
-#include "translator/softfloat.h"
 
 bool riscv_rounding(const struct RiscvTranslation *t, enum IrRound *round)
 {
@@ -135,12 +134,8 @@ enum TranslateResult riscv_tr_fp_sign(struct RiscvTranslation *t)
 enum TranslateResult riscv_tr_fp_class(struct RiscvTranslation *t)
 {
 	enum IrType type = t->insn->argument;
-	Ref args[] = { ir_op1(t->ir, IR_FBITS, type, operand(t, type, t->o.rs1)) };
 
-	if (type == IR_F32)
-		ir_call(t->ir, riscv_rd(t), (void *)sf_f32_class, "sf_f32_class", IRC_PURE, 1, args);
-	else
-		ir_call(t->ir, riscv_rd(t), (void *)sf_f64_class, "sf_f64_class", IRC_PURE, 1, args);
+	ir_into1(t->ir, IR_FCLASS, type, riscv_rd(t), operand(t, type, t->o.rs1));
 	return TRANSLATE_NEXT;
 }
 

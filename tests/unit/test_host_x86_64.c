@@ -495,7 +495,7 @@ static void gen_float(void)
 		ir_fp(ir, op, type, one_in(3) ? ROUND_TZ : any_round(), d, a, b, REF_NONE);
 		done_int(d);
 		return;
-	case IR_FBITS:
+	case IR_FBITS: case IR_FCLASS:
 		a = float_operand(type);
 		d = int_result();
 		ir_into1(ir, op, type, d, a);

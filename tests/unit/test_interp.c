@@ -489,6 +489,7 @@ START_TEST(conversions)
 		{ IR_FCVT_F32_F64, IR_F32, 0, 0, D(1.5), S(1.5) }, { IR_FCVT_F64_F32, IR_F64, 0, 0, S(1.5), D(1.5) },
 		{ IR_FBITS, IR_F32, 0, 1, 0xffffffff12345678, 0x12345678 }, { IR_FBITS, IR_F64, 0, 1, 0xffffffff12345678, 0xffffffff12345678 },
 		{ IR_BITSF, IR_F32, 1, 0, 0xffffffff12345678, 0x12345678 }, { IR_BITSF, IR_F64, 1, 0, 0xffffffff12345678, 0xffffffff12345678 },
+		{ IR_FCLASS, IR_F64, 0, 1, 0x8000000000000001, 1 << 2 }, { IR_FCLASS, IR_F32, 0, 1, 0xffffffff7f800000, 1 << 7 },
 		{ IR_BOX32, IR_F64, 0, 0, 0x12345678, 0xffffffff12345678 }, { IR_UNBOX32, IR_F32, 0, 0, 0xffffffff12345678, 0x12345678 },
 		{ IR_UNBOX32, IR_F32, 0, 0, 0xfffffffe12345678, 0x7fc00000 },
 	};

@@ -212,6 +212,7 @@ static const struct Block *run(struct Cpu *cpu, const struct Program *program, u
 		CASE_BOTH(FNEG, A ^ 1ull << UPPER_SIGN, LOW(A) ^ 1u << 31)
 		CASE_BOTH(FABS, A & ~(1ull << UPPER_SIGN), LOW(A) & ~(1u << 31))
 		CASE_BOTH(FCOPYSIGN, (A & ~(1ull << UPPER_SIGN)) | (B & 1ull << UPPER_SIGN), (LOW(A) & ~(1u << 31)) | (LOW(B) & 1u << 31))
+		CASE_BOTH(FCLASS, sf_f64_class(A), sf_f32_class(A))
 		CASE_BOTH(FBITS, A, LOW(A))
 		CASE_BOTH(BITSF, A, LOW(A))
 		CASE_BOTH(BOX32, A | ~0ull << 32, A | ~0ull << 32)

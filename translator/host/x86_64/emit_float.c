@@ -281,6 +281,38 @@ static void emit_min_max(struct Gen *g, struct Ins *ins)
 	assign(g, ins, d, REP_ARITH, 0);
 }
 
+/* Normal numbers in line, zeros out of it, the others by software. */
+static void emit_class(struct Gen *g, struct Ins *ins)
+{
+	unsigned w = is_f64(ins) ? X_W : 0, width = is_f64(ins) ? 64 : 32, exponent = is_f64(ins) ? 11 : 8;
+	int a = use_number(g, ins, 0);
+	int d = x86_target(g, ins->d, NOREG, 0), t = x86_scratch(g, IR_INT);
+
+	op2(g, 0x7e | X_0F | X_66 | w, a, rm_reg(t));
+	asm_lea(g->as, w, d, rm_indexed(t, t, 0, 0));
+	asm_shift_imm(g->as, 5, w, rm_reg(d), width - exponent);
+	asm_alu_imm(g->as, ALU_SUB, 0, rm_reg(d), 1);
+	asm_alu_imm(g->as, ALU_CMP, 0, rm_reg(d), (1 << exponent) - 3);
+	unsigned jump = x86_jcc_cold(g, CC_A);
+	asm_shift_imm(g->as, 7, w, rm_reg(t), width - 1);
+	asm_alu_imm(g->as, ALU_AND, 0, rm_reg(t), 2 - 64);
+	asm_lea(g->as, 0, d, rm_mem(t, 64));
+	x86_begin_cold(g);
+	x86_cold_here(g, jump);
+	asm_alu(g->as, ALU_ADD, w, t, rm_reg(t));       /* what is left of a zero, and its sign as the carry */
+	uint8_t *other = asm_jcc_short(g->as, CC_NE);
+	asm_alu(g->as, ALU_SBB, 0, t, rm_reg(t));
+	asm_alu_imm(g->as, ALU_AND, 0, rm_reg(t), 8 - 16);
+	asm_lea(g->as, 0, d, rm_mem(t, 16));
+	x86_back(g);
+	asm_here(g->as, other);
+	x86_call_saved(g, is_f64(ins) ? (const void *)sf_f64_class : (const void *)sf_f32_class, &(struct CallArg){ .kind = ARG_VEC, .reg = a }, 1);
+	asm_mov_load(g->as, X_W, d, CPU_MEM(spill[0]));
+	x86_back(g);
+	x86_end_cold(g);
+	x86_assign(g, ins->d, d);
+}
+
 /* -- exception flags ---------------------------------------------------------------------------------------------------------------- */
 
 /* D = the flags in MXCSR, which then are known, and traps tell if another comes; unless that has happened too often. T is free. */
@@ -616,6 +648,7 @@ void x86_emit_float(struct Gen *g, struct Ins *ins)
 	case IR_FMADD: case IR_FMSUB: case IR_FNMSUB: case IR_FNMADD: emit_fused(g, ins); break;
 	case IR_FMIN: case IR_FMAX: emit_min_max(g, ins); break;
 	case IR_FEQ: case IR_FLT: case IR_FLE: emit_compare(g, ins); break;
+	case IR_FCLASS: emit_class(g, ins); break;
 	case IR_FNEG: emit_mask(g, ins, 0x57, is_f64(ins) ? POOL_SIGN64 : POOL_SIGN32); break;
 	case IR_FABS: emit_mask(g, ins, 0x54, is_f64(ins) ? POOL_ABS64 : POOL_ABS32); break;
 	case IR_FCOPYSIGN: emit_copysign(g, ins); break;
