@@ -95,7 +95,7 @@ def rows(f):
             ("peak memory of python3, relative to QEMU's", 1, 0.5, f.memory(), "%.2f", False,
              shown(ratio(r.measured.memory("python3", *THEIRS), 1024), "%.0f MiB")),
         ]),
-        ("With plugins of forerun's own API, integer workloads", [
+        ("With plugins, integer workloads", [
             ("every instruction counted by inline probes, relative to plain", 1.15, 1.05, f.slowdown("forerun", "tcg_inline_scoreboard"), "%.2fx", False,
              shown(f.slowdown("qemu", inline), "%.2fx")),
             ("empty plugin_before_insn, needs asked at translation only, added per guest instruction", 0.5, 0.05, f.added("forerun", "empty_insn"),
