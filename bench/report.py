@@ -63,7 +63,7 @@ def markdown(r):
              "Threads: seconds by the clock, the best of %d runs each, since other work on the machine can only take away." % o.thread_runs,
              "Native python3, if shown, is the host's own and may be another version. " + r.machine, ""]
     lines += plain_table(r)
-    if r.modes:
+    if any(who == "forerun" and what == "base" for _, who, what in r.measured.cells):
         lines += plugin_tables(r)
     if r.code:
         lines += code_table(r)
