@@ -12,11 +12,14 @@
 const struct Host *host;
 
 enum { DEFAULT_MAX_INSNS = 128, DEFAULT_HEAT = 1024 };
+#define ALL "all"               /* the option for all switches at once */
 
 /* What -accel NAME,key=value sets. */
 struct Settings {
 	const char *name;               /* NULL: the best */
-	bool chain, optimise, regions;
+#define TECHNIQUE(member, name, help, asks) bool member;
+#include "translator/techniques.def"
+#undef TECHNIQUE
 	unsigned long cache_mib, max_insns, heat;
 };
 
@@ -26,10 +29,9 @@ static const struct Setting {
 	size_t offset;
 	unsigned long low, high;
 } settings[] = {
-	{ "chain", "on|off  jump from block to block without the run loop (default on)", SWITCH,
-	  offsetof(struct Settings, chain), 0, 0 },
-	{ "opt", "on|off  run the optimiser (default on)", SWITCH, offsetof(struct Settings, optimise), 0, 0 },
-	{ "regions", "on|off  translate hot loops as a whole (default on)", SWITCH, offsetof(struct Settings, regions), 0, 0 },
+#define TECHNIQUE(member, name, help, asks) { name, "on|off  " help " (default on)", SWITCH, offsetof(struct Settings, member), 0, 0 },
+#include "translator/techniques.def"
+#undef TECHNIQUE
 	{ "heat", "N  times that a branch back is taken before its loop is hot, 2 to 65536 (default 1024)", NUMBER,
 	  offsetof(struct Settings, heat), 2, 65536 },
 	{ "cache", "N  size of the code cache in MiB, 1 to 1024 (default 128)", NUMBER,
@@ -47,6 +49,13 @@ void translator_accel_help(void)
 	printf("Options:\n");
 	for (unsigned i = 0; i < G_N_ELEMENTS(settings); i++)
 		printf("  %-10s %s\n", settings[i].key, settings[i].help);
+	printf("  %-10s %s\n", ALL, "on|off  all that are on or off; those named behind it differ");
+}
+
+static bool parse_switch(const char *value, bool *on)
+{
+	*on = !strcmp(value, "on");
+	return *on || !strcmp(value, "off");
 }
 
 static bool set(struct Settings *s, const char *text, char **error)
@@ -54,16 +63,23 @@ static bool set(struct Settings *s, const char *text, char **error)
 	const char *equals = strchr(text, '=');
 	size_t length = equals ? (size_t)(equals - text) : strlen(text);
 	const char *value = equals ? equals + 1 : "on";
+	bool all = length == strlen(ALL) && !memcmp(ALL, text, length), on;
 
+	if (all && parse_switch(value, &on)) {
+		for (unsigned i = 0; i < G_N_ELEMENTS(settings); i++)
+			if (settings[i].kind == SWITCH)
+				*(bool *)((char *)s + settings[i].offset) = on;
+		return true;
+	}
 	for (unsigned i = 0; i < G_N_ELEMENTS(settings); i++) {
 		const struct Setting *setting = &settings[i];
 		if (strlen(setting->key) != length || memcmp(setting->key, text, length) != 0)
 			continue;
 		void *field = (char *)s + setting->offset;
 		if (setting->kind == SWITCH) {
-			if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
+			if (!parse_switch(value, &on))
 				break;
-			*(bool *)field = !strcmp(value, "on");
+			*(bool *)field = on;
 			return true;
 		}
 		char *end;
@@ -107,7 +123,12 @@ static bool choose_host(const char *name, char **error)
 bool translator_init(const struct TranslatorOptions *options, const struct Guest *guest, const struct Environment *env,
 		     char **error)
 {
-	struct Settings s = { .chain = true, .optimise = true, .regions = true, .heat = DEFAULT_HEAT };
+	struct Settings s = {
+#define TECHNIQUE(member, name, help, asks) .member = true,
+#include "translator/techniques.def"
+#undef TECHNIQUE
+		.heat = DEFAULT_HEAT,
+	};
 	struct CodeBuffer buf;
 	const char *why;
 
@@ -115,9 +136,13 @@ bool translator_init(const struct TranslatorOptions *options, const struct Guest
 		return false;
 	if (options->max_insns)
 		s.max_insns = options->max_insns;
+	s.chain = s.chain && !options->no_chain;
+	s.regions = s.regions && s.chain && s.max_insns != 1;
 	translator = (struct Translator){
-		.guest = guest, .env = env, .no_chain = options->no_chain || !s.chain, .optimise = s.optimise,
-		.regions = s.regions && s.chain && !options->no_chain && options->max_insns != 1 && s.max_insns != 1,
+		.guest = guest, .env = env,
+#define TECHNIQUE(member, name, help, asks) .member = s.member,
+#include "translator/techniques.def"
+#undef TECHNIQUE
 		.heat_step = ((1ull << 32) + s.heat - 1) / s.heat,
 		.max_insns = s.max_insns ? MIN(s.max_insns, (unsigned long)TRANSLATE_MAX_INSNS) : DEFAULT_MAX_INSNS,
 	};

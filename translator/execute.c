@@ -60,7 +60,7 @@ static struct Block *find_block(struct Cpu *cpu)
 		return (struct Block *)jump->block;
 	statistics_count(COUNT_LOOKUP);
 	struct Block *block = cache_find(cpu->pc, cpu->key);
-	if (block && !translator.no_chain) {
+	if (block && translator.chain && translator.indirect) {
 		jump->code = block->code;
 		__atomic_store_n(&jump->block, block, __ATOMIC_RELAXED);
 		__atomic_store_n(&jump->tag, tag, __ATOMIC_SEQ_CST);
@@ -144,7 +144,7 @@ static void run_blocks(struct Cpu *cpu)
 		}
 		struct ExitSite *site = (struct ExitSite *)cpu->leave_site;
 		forget_leave_site(cpu);
-		if (site && !translator.no_chain)
+		if (site && translator.chain)
 			cache_chain(site, block);
 		if (log_wants(LOG_EXEC | LOG_CPU))
 			dump_entry(cpu, block);

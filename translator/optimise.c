@@ -13,6 +13,7 @@
 
 #include "target/guest.h"
 #include "translator/ir_eval.h"
+#include "translator/translate.h"
 
 /* What is known of a variable. */
 struct Known {
@@ -690,8 +691,10 @@ static void forward(struct Optimiser *o)
 				mark = ins;
 			continue;
 		}
-		propagate(o, &ins);
-		simplify(o, &ins);
+		if (translator.copies)
+			propagate(o, &ins);
+		if (translator.fold)
+			simplify(o, &ins);
 		if (!settle(o, &ins))
 			continue;
 		if (ins.op == IR_MOV && ins.d == ins.a[0] && ins.type != IR_I32 && ins.type != IR_F32)
@@ -860,6 +863,8 @@ void ir_optimise(struct Ir *ir)
 	struct Optimiser o = { .ir = ir, .known = arena_alloc(ir->arena, ir->nvars * sizeof *o.known), .epoch = 1 };
 
 	forward(&o);
-	merge_counters(ir);
-	backward(ir);
+	if (translator.merge)
+		merge_counters(ir);
+	if (translator.dead)
+		backward(ir);
 }

@@ -13,7 +13,12 @@
 #include "translator/region.h"
 #include "translator/statistics.h"
 
-struct Translator translator;
+/* For those who use passes without translator_init(). */
+struct Translator translator = {
+#define TECHNIQUE(member, name, help, asks) .member = true,
+#include "translator/techniques.def"
+#undef TECHNIQUE
+};
 
 /* What the stages share of the translation under way; one at a time, under the translation lock. */
 static struct Arena arena, scratch;
@@ -241,7 +246,7 @@ struct Block *translate(struct Cpu *cpu, uint64_t pc, uint32_t key)
 		cache_lock();
 		uint64_t generation = cache_generation();
 		struct Block *block = cache_find(pc, key);
-		if (!block && (block = kept_take(pc, key)))
+		if (!block && translator.keep && (block = kept_take(pc, key)))
 			cache_revive(block);
 		if (!block) {
 			g_assert(!busy);

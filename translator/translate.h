@@ -60,9 +60,9 @@ struct Translator {
 	const struct Guest *guest;
 	const struct Environment *env;
 	unsigned max_insns;
-	bool no_chain;
-	bool optimise;                  /* run ir_optimise() */
-	bool regions;                   /* translate hot loops as one unit */
+#define TECHNIQUE(member, name, help, asks) bool member;
+#include "translator/techniques.def"
+#undef TECHNIQUE
 	uint32_t heat_step;             /* what HEAT adds: a branch is hot after 2^32 / heat_step times */
 };
 extern struct Translator translator;

@@ -74,6 +74,8 @@ void x86_add(struct Gen *g, struct Addition addition)
 	if (g->nadditions == MAX_ADDITIONS)
 		x86_make_additions(g);
 	g->additions[g->nadditions++] = addition;
+	if (!translator.defer)
+		x86_make_additions(g);
 }
 
 void x86_settle(struct Gen *g, const struct Ins *ins)

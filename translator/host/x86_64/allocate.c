@@ -797,9 +797,12 @@ void x86_allocate_begin(struct Gen *g)
 	g->regions = weight != NULL;
 	if (g->regions) {
 		unsigned *count = count_uses(ir, weight);
-		pin_collectors(g, weight, count);
-		pin_integers(g, count);
-		pin_vectors(g, count);
+		if (translator.collect)
+			pin_collectors(g, weight, count);
+		if (translator.pins) {
+			pin_integers(g, count);
+			pin_vectors(g, count);
+		}
 		all_home(g);
 	}
 }

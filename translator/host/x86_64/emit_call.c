@@ -273,7 +273,7 @@ static const struct Leaf *leaf_of(struct Gen *g, const struct Ins *ins)
 {
 	const struct IrCall *call = &g->ir->calls[ins->imm];
 
-	if (ins->cond != COND_ALWAYS || ins->d != REF_NONE || !(call->flags & IRC_PROBE) || call->flags & IRC_RAISES)
+	if (!translator.inlines || ins->cond != COND_ALWAYS || ins->d != REF_NONE || !(call->flags & IRC_PROBE) || call->flags & IRC_RAISES)
 		return NULL;
 	const struct Leaf *leaf = x86_leaf(call->fn);
 	if (!leaf->good || !x86_leaf_reachable(leaf, g->exec))

@@ -132,6 +132,10 @@ static void assign(struct Gen *g, const struct Ins *ins, int reg, unsigned know,
 	} else if (single) {
 		know |= REP_SINGLE;
 	}
+	if (!translator.loose) {
+		x86_exact(g, reg, know, loose);
+		loose = 0;
+	}
 	x86_assign(g, ins->d, reg);
 	x86_know(g, ins->d, know, loose);
 }
@@ -617,6 +621,8 @@ static void emit_bits(struct Gen *g, struct Ins *ins)
 /* Whether the host computes INS under the rounding mode asked for. */
 static bool host_rounds(const struct Gen *g, const struct Ins *ins)
 {
+	if (!translator.host_float && soft[ins->op].nargs)
+		return false;
 	switch (ins->op) {
 	case IR_FMIN: case IR_FMAX: case IR_FEQ: case IR_FLT: case IR_FLE: case IR_FCVT_F64_F32:
 		return true;

@@ -235,7 +235,7 @@ static bool examine(const void *fn, struct FunctionFacts *facts)
 	static const uint8_t registers[IR_MAXARGS] = { RDI, RSI, RDX, RCX, R8, R9 };
 	const struct Leaf *leaf = x86_leaf(fn);
 
-	if (!leaf->good)
+	if (!translator.inlines || !leaf->good)
 		return false;
 	*facts = (struct FunctionFacts){ .leaf = true, .empty = leaf->n == 0, .constant = leaf->constant, .value = leaf->value };
 	for (unsigned i = 0; i < IR_MAXARGS; i++)
