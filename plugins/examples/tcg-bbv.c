@@ -112,10 +112,10 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_
 		if (g_str_has_prefix(argv[i], "out="))
 			out = g_strdup(argv[i] + 4);
 		else if (sscanf(argv[i], "interval=%" SCNu64, &interval) != 1 || !interval)
-			return fprintf(stderr, "tcg-bbv: out=PATH and interval=N are what it takes, not '%s'\n", argv[i]);
+			return fprintf(stderr, "tcg-bbv: out=PATH and interval=N are what it takes, not '%s'\n", argv[i]), -1;
 	}
 	if (!out)
-		return fprintf(stderr, "tcg-bbv: out=PATH is missing: vectors go to PATH.N.bb\n");
+		return fprintf(stderr, "tcg-bbv: out=PATH is missing: vectors go to PATH.N.bb\n"), -1;
 	by_address = g_hash_table_new(g_int64_hash, g_int64_equal);
 	blocks = g_ptr_array_new();
 	vcpus = qemu_plugin_scoreboard_new(sizeof(struct Vcpu));

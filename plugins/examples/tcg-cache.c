@@ -134,10 +134,10 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_
 	for (int i = 0; i < argc; i++)
 		if (sscanf(argv[i], "size=%u", &size) + sscanf(argv[i], "line=%u", &line) + sscanf(argv[i], "ways=%u", &ways) +
 		    sscanf(argv[i], "top=%u", &top) < 1)
-			return fprintf(stderr, "tcg-cache: size=, line=, ways= and top= are what it takes, not '%s'\n", argv[i]);
+			return fprintf(stderr, "tcg-cache: size=, line=, ways= and top= are what it takes, not '%s'\n", argv[i]), -1;
 	sets = line && ways ? size / line / ways : 0;
 	if (!sets || line & (line - 1) || size % (line * ways))
-		return fprintf(stderr, "tcg-cache: size is a multiple of line times ways, and line a power of two\n");
+		return fprintf(stderr, "tcg-cache: size is a multiple of line times ways, and line a power of two\n"), -1;
 	while (1u << line_bits < line)
 		line_bits++;
 	tags[DATA] = g_new0(uint64_t, (size_t)sets * ways);

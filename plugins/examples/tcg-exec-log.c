@@ -140,7 +140,7 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_
 		else if (!strncmp(argv[i], "in=", 3))
 			in = g_strdup(argv[i] + 3);
 		else
-			return fprintf(stderr, "tcg-exec-log: reg=PATTERN and in=FUNCTION are what it takes, not '%s'\n", argv[i]);
+			return fprintf(stderr, "tcg-exec-log: reg=PATTERN and in=FUNCTION are what it takes, not '%s'\n", argv[i]), -1;
 	}
 	vcpus = qemu_plugin_scoreboard_new(sizeof(struct Vcpu));
 	qemu_plugin_register_vcpu_init_cb(id, vcpu_started);

@@ -94,7 +94,7 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_
 	(void)info;
 	for (int i = 0; i < argc; i++) {
 		if (strncmp(argv[i], "from=", 5))
-			return fprintf(stderr, "tcg-flow: from=FUNCTION is what it takes, not '%s'\n", argv[i]);
+			return fprintf(stderr, "tcg-flow: from=FUNCTION is what it takes, not '%s'\n", argv[i]), -1;
 		from = g_intern_string(argv[i] + 5);
 	}
 	score = qemu_plugin_scoreboard_new(sizeof(struct Vcpu));

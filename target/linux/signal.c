@@ -25,6 +25,7 @@
 enum { GUEST_SIG_DFL = 0, GUEST_SIG_IGN = 1 };
 
 uint64_t signal_trampoline;
+volatile bool signal_guest_aborts;
 
 /* -- what signals do by default -------------------------------------------------------------------------------------- */
 
@@ -112,12 +113,19 @@ static void call_attention(struct Task *task, void *ucontext)
 	kernel_break_off(ucontext);
 }
 
+/* Whether INFO tells of abort() in C code, a failed assertion for one: in forerun or in a plugin. */
+static bool abort_of_ours(const siginfo_t *info)
+{
+	return info->si_signo == SIGABRT && !signal_guest_aborts && (info->si_code == SI_TKILL || info->si_code == SI_USER) && info->si_pid == getpid();
+}
+
 static void asynchronous(int sig, siginfo_t *info, void *ucontext)
 {
 	int saved = errno;
 	struct Task *task = task_current();
 
-	(void)sig;
+	if (abort_of_ours(info))
+		instrument_crash(sig, NULL, ucontext, cpu_current());
 	block_in_context(ucontext);
 	if (!task) {
 		pass_to_process(info);

@@ -20,6 +20,9 @@ static inline uint64_t signal_bit(int sig) { return 1ull << (sig - 1); }
 
 static inline bool signal_synchronous(int sig) { return SYNCHRONOUS_SIGNALS >> (sig - 1) & 1; }
 
+/* The guest has sent SIGABRT by a system call, to itself perhaps. Any thread. */
+extern volatile bool signal_guest_aborts;
+
 struct SignalAction {
 	uint64_t handler;               /* guest address; 0: default, 1: ignore */
 	uint64_t flags, mask;

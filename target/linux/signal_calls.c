@@ -214,6 +214,13 @@ int64_t sys_sigaltstack(struct Cpu *cpu, const uint64_t a[6])
  *
  * SIGKILL at the guest's own process leaves nobody to write the log and to tell the plugins: that is done before. */
 
+/* Notes that the guest sends SIG: SIGABRT from this process is then no longer that of a failed assertion. */
+static void note(int sig)
+{
+	if (sig == SIGABRT)
+		signal_guest_aborts = true;
+}
+
 static bool own_thread(int tid)
 {
 	return tid > 0 && host_syscall(SYS_tgkill, getpid(), tid, 0) == 0;
@@ -252,6 +259,7 @@ static bool own_pidfd(int fd)
 int64_t sys_kill(struct Cpu *cpu, const uint64_t a[6])
 {
 	(void)cpu;
+	note((int)a[1]);
 	if ((int)a[1] == SIGKILL && own_process((int)a[0]))
 		process_finish();
 	return host_syscall(SYS_kill, a[0], a[1]);
@@ -260,6 +268,7 @@ int64_t sys_kill(struct Cpu *cpu, const uint64_t a[6])
 int64_t sys_tkill(struct Cpu *cpu, const uint64_t a[6])
 {
 	(void)cpu;
+	note((int)a[1]);
 	if ((int)a[1] == SIGKILL && own_thread((int)a[0]))
 		process_finish();
 	return host_syscall(SYS_tkill, a[0], a[1]);
@@ -268,6 +277,7 @@ int64_t sys_tkill(struct Cpu *cpu, const uint64_t a[6])
 int64_t sys_tgkill(struct Cpu *cpu, const uint64_t a[6])
 {
 	(void)cpu;
+	note((int)a[2]);
 	if ((int)a[2] == SIGKILL && (int)a[0] == getpid() && own_thread((int)a[1]))
 		process_finish();
 	return host_syscall(SYS_tgkill, a[0], a[1], a[2]);
@@ -276,6 +286,7 @@ int64_t sys_tgkill(struct Cpu *cpu, const uint64_t a[6])
 int64_t sys_rt_sigqueueinfo(struct Cpu *cpu, const uint64_t a[6])
 {
 	(void)cpu;
+	note((int)a[1]);
 	if ((int)a[1] == SIGKILL && (int)a[0] == getpid() && readable_info(a[2]))
 		process_finish();
 	return host_syscall(SYS_rt_sigqueueinfo, a[0], a[1], a[2]);
@@ -284,6 +295,7 @@ int64_t sys_rt_sigqueueinfo(struct Cpu *cpu, const uint64_t a[6])
 int64_t sys_rt_tgsigqueueinfo(struct Cpu *cpu, const uint64_t a[6])
 {
 	(void)cpu;
+	note((int)a[2]);
 	if ((int)a[2] == SIGKILL && (int)a[0] == getpid() && own_thread((int)a[1]) && readable_info(a[3]))
 		process_finish();
 	return host_syscall(SYS_rt_tgsigqueueinfo, a[0], a[1], a[2], a[3]);
@@ -292,6 +304,7 @@ int64_t sys_rt_tgsigqueueinfo(struct Cpu *cpu, const uint64_t a[6])
 int64_t sys_pidfd_send_signal(struct Cpu *cpu, const uint64_t a[6])
 {
 	(void)cpu;
+	note((int)a[1]);
 	if ((int)a[1] == SIGKILL && !a[3] && own_pidfd((int)a[0]) && (!a[2] || readable_info(a[2])))
 		process_finish();
 	return host_syscall(SYS_pidfd_send_signal, a[0], a[1], a[2], a[3]);

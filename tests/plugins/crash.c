@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Test plugin: crashes in the callback that args names (init, insn, exit), or in a C library function it calls (library). */
+/* Test plugin: crashes in the callback that args names (init, insn, exit), in a C library function it calls (library), or by a failed assertion (assert). */
+#include <stdlib.h>
 #include <string.h>
 
 #include "plugins.h"
@@ -23,6 +24,8 @@ static void __attribute__((noinline)) inner(void)
 {
 	if (strcmp(where, "library") == 0)
 		sink = strlen(nothing);
+	else if (strcmp(where, "assert") == 0)
+		abort();
 	else
 		*bad = 0;
 	sink++;
@@ -31,7 +34,7 @@ static void __attribute__((noinline)) inner(void)
 bool plugin_needs_before_insn(uint64_t pc, void *cpu)
 {
 	(void)pc, (void)cpu;
-	return strcmp(where, "insn") == 0 || strcmp(where, "library") == 0;
+	return strcmp(where, "insn") == 0 || strcmp(where, "library") == 0 || strcmp(where, "assert") == 0;
 }
 
 void plugin_before_insn(uint64_t pc, void *cpu)
