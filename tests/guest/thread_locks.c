@@ -56,9 +56,20 @@ static void *lock_and_end(void *mutex)
 	return NULL;
 }
 
+/* Set once another thread or process has the mutex; shared with children. */
+static volatile int *owned;
+
+static void wait_until_owned(void)
+{
+	while (!*owned)
+		usleep(1000);
+	*owned = 0;
+}
+
 static void *lock_wait_and_end(void *mutex)
 {
 	pthread_mutex_lock(mutex);
+	*owned = 1;
 	usleep(50000);
 	return NULL;
 }
@@ -70,7 +81,7 @@ static int after_thread(pthread_mutex_t *mutex, void *(*function)(void *), int j
 	if (join)
 		pthread_join(thread, NULL);
 	else
-		usleep(20000);
+		wait_until_owned();
 	int error = pthread_mutex_lock(mutex);
 	if (!join)
 		pthread_join(thread, NULL);
@@ -83,13 +94,14 @@ static int after_process(pthread_mutex_t *mutex, int how, char **argv)
 	if (!pid) {
 		char *args[] = { argv[0], "end", NULL };
 		pthread_mutex_lock(mutex);
+		*owned = 1;
 		if (how == 1)
 			raise(SIGKILL);
 		if (how == 2)
 			execv("/proc/self/exe", args);
 		_exit(0);
 	}
-	usleep(20000);
+	wait_until_owned();
 	int error = pthread_mutex_lock(mutex);
 	waitpid(pid, NULL, 0);
 	if (error == EOWNERDEAD)
@@ -154,6 +166,7 @@ int main(int argc, char **argv)
 
 	if (argc > 1)
 		return 0;
+	owned = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	make(&mutex, PTHREAD_MUTEX_NORMAL, 1, 0, PTHREAD_PRIO_NONE);
 	int error = after_thread(&mutex, lock_and_end, 1), consistent = pthread_mutex_consistent(&mutex);
 	pthread_mutex_unlock(&mutex);
