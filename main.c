@@ -455,6 +455,7 @@ int main(int argc, char **argv)
 	if (help)
 		done();
 	forward_finish();
+	settings.translator.counters = settings.plugins->len > 0;
 	if (!translator_init(&settings.translator, guest, &linux_environment, &error))
 		fail(error, STATUS_USAGE);
 	if (!linux_load(program, &error, &status))

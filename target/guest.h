@@ -52,6 +52,7 @@ struct Cpu {
 	uint64_t fault_addr;
 	int fault_signal, fault_code;   /* host signal and si_code of the last memory fault: SIGSEGV or SIGBUS */
 	uint64_t spill[8];              /* scratch of the host back end */
+	uint64_t collected;             /* likewise: what is to be added to a counter after leaving */
 	void *host_frame;               /* stack pointer of translated code, for the host back end and crash reports */
 	struct JumpCache *jumps;        /* recent targets of indirect branches */
 	const void *leave_site;         /* host back end: the exit through which the last block was left, to be chained; or NULL */

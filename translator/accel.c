@@ -139,7 +139,7 @@ bool translator_init(const struct TranslatorOptions *options, const struct Guest
 	s.chain = s.chain && !options->no_chain;
 	s.regions = s.regions && s.chain && s.max_insns != 1;
 	translator = (struct Translator){
-		.guest = guest, .env = env,
+		.guest = guest, .env = env, .counters = options->counters,
 #define TECHNIQUE(member, name, help, asks) .member = s.member,
 #include "translator/techniques.def"
 #undef TECHNIQUE

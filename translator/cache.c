@@ -504,6 +504,8 @@ void cache_flush_all(void)
 	cache.code_next = cache.code_first;
 	cache.meta_next = cache.meta;
 	cpu_for_each(forget_cpu, NULL);
+	if (host->flushed)
+		host->flushed();
 	cache.statistics.flushes++;
 	cache.generation++;
 	cache_unlock();

@@ -63,6 +63,7 @@ struct Translator {
 #define TECHNIQUE(member, name, help, asks) bool member;
 #include "translator/techniques.def"
 #undef TECHNIQUE
+	bool counters;                  /* plugins are loaded: a host may keep a register for a counter */
 	uint32_t heat_step;             /* what HEAT adds: a branch is hot after 2^32 / heat_step times */
 };
 extern struct Translator translator;

@@ -16,6 +16,7 @@ struct TranslatorOptions {
 	const char *accel;              /* "jit", "interp", NULL: the best this machine has; "jit,name=value" (see -accel help) */
 	unsigned max_insns;             /* guest instructions per block, 1 .. 512; 0: the default */
 	bool no_chain;                  /* -d nochain: every block returns to the run loop */
+	bool counters;                  /* plugins are loaded, which may count what is executed */
 	bool perfmap;                   /* write what perf(1) needs to name translated code */
 	size_t cache_size;              /* bytes of code cache, 0: the default */
 };

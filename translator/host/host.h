@@ -82,6 +82,9 @@ struct Host {
 	 * be chained to the block at Cpu.pc, or NULL; CAUSE_NONE). All guest state is in struct Cpu on return. */
 	void (*enter)(struct Cpu *cpu, const struct Block *block);
 
+	/* All translations have been forgotten, and no cpu is in one. NULL: it does not matter. */
+	void (*flushed)(void);
+
 	/* Makes SITE jump to BLOCK, or back to its stub if BLOCK is NULL. Under the cache lock, other threads running. */
 	void (*chain)(struct ExitSite *site, struct Block *block);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Additions to counters, put off and merged as long as nothing can look at the counter.
  *
- * Within a block they wait as numbers in Gen.additions. In a region, the counters added to most have a host register each that collects what its
- * blocks add; it goes to memory where the region is left or something can look, so that a loop's iterations do not wait for each other's
- * store. */
+ * Within a block they wait as numbers in Gen.additions. An addition to memory in every block would make each block wait for the store of the one
+ * before, so one counter is added to in a register, which units hand to each other and which goes to memory at indirect jumps and where something can
+ * look. In a region, others that are added to often have such a register until it is left. */
 #include "translator/host/x86_64/backend.h"
 
 static bool same_cell(const struct Addition *a, const struct Addition *b)
@@ -35,26 +35,55 @@ static void emit_numbers(struct Gen *g)
 	}
 }
 
+static void emit_collector(struct Gen *g, const struct Collector *c)
+{
+	asm_alu_store(g->as, ALU_ADD, c->of.wide ? X_W : 0, cell_of(&c->of), c->reg);
+}
+
 void x86_emit_additions(struct Gen *g)
 {
 	emit_numbers(g);
+	for (unsigned k = g->ncarried; k < g->ncollectors; k++)
+		emit_collector(g, &g->collectors[k]);
+}
+
+void x86_collect_additions(struct Gen *g)
+{
+	emit_numbers(g);
+	g->nadditions = 0;
+}
+
+void x86_flush_collectors(struct Gen *g)
+{
 	for (unsigned k = 0; k < g->ncollectors; k++) {
-		const struct Collector *c = &g->collectors[k];
-		asm_alu_store(g->as, ALU_ADD, c->of.wide ? X_W : 0, cell_of(&c->of), c->reg);
+		emit_collector(g, &g->collectors[k]);
+		asm_zero(g->as, g->collectors[k].reg);
 	}
 }
 
 void x86_make_additions(struct Gen *g)
 {
-	x86_emit_additions(g);
-	g->nadditions = 0;
-	for (unsigned k = 0; k < g->ncollectors; k++)
-		asm_zero(g->as, g->collectors[k].reg);
+	x86_collect_additions(g);
+	x86_flush_collectors(g);
 }
 
 bool x86_adds_nothing(const struct Gen *g)
 {
-	return !g->nadditions && !g->ncollectors;
+	return !g->nadditions && g->ncollectors == g->ncarried;
+}
+
+/* Whether something is still to be added to the slot at OFFSET. */
+static bool is_late(const struct Gen *g, uint32_t offset)
+{
+	const struct Addition slot = { .cell = offset, .in_cpu = true };
+
+	for (unsigned i = 0; i < g->nadditions; i++)
+		if (overlaps(&g->additions[i], &slot))
+			return true;
+	for (unsigned k = 0; k < g->ncollectors; k++)
+		if (overlaps(&g->collectors[k].of, &slot))
+			return true;
+	return false;
 }
 
 void x86_add(struct Gen *g, struct Addition addition)
@@ -82,25 +111,32 @@ void x86_settle(struct Gen *g, const struct Ins *ins)
 {
 	const struct Ins *next = ins + 1;
 
-	if (x86_adds_nothing(g))
+	if (!g->nadditions && !g->ncollectors)
 		return;
 	switch (ins->op) {
 	case IR_LOAD: case IR_POLL: case IR_MARK: case IR_SLOTADD: case IR_HOSTADD: case IR_GET: case IR_PUT: case IR_FXGET: case IR_FXPUT:
-	case IR_CALL:   /* sees to it itself */
-	case IR_RAISE:
+	case IR_CALL: case IR_HEAT: case IR_RAISE:      /* see to it themselves */
 		return;
+	case IR_SLOTGET: case IR_SLOTPUT:
+		if (!is_late(g, ins->imm))
+			return;
+		break;
 	case IR_STORE:
 		if (!ref_is_const(ins->a[0]))   /* else it may be a counter that is set */
 			return;
 		break;
 	case IR_LABEL: case IR_BR: case IR_BRCOND:
-		emit_numbers(g);
-		g->nadditions = 0;
+		x86_collect_additions(g);
 		return;
 	case IR_EXITCOND:
 		if (g->n + 1 < g->ir->nins && !(ir_op_info[next->op].flags & OPF_EXIT))
 			return;
-		break;
+		x86_collect_additions(g);
+		return;
+	case IR_EXIT:
+		x86_emit_additions(g);
+		g->nadditions = 0;
+		return;
 	default:
 		if (ir_op_info[ins->op].flags & (OPF_PURE | OPF_ROUND))
 			return;
@@ -115,26 +151,28 @@ struct Candidate {
 	struct Addition of;
 	unsigned uses;
 	unsigned last;          /* the label behind which it was counted last, so that what is merged counts once */
+	bool seen;              /* something looks at it */
 };
 enum { MAX_CANDIDATES = 8 };
 
-static bool note(struct Candidate *list, unsigned *n, struct Addition of, unsigned weight, unsigned label)
+/* Counts the addition OF behind LABEL; NULL if there are too many cells, or they overlap. */
+static struct Candidate *note(struct Candidate *list, unsigned *n, struct Addition of, unsigned weight, unsigned label)
 {
 	unsigned i = 0;
 
 	while (i < *n && !same_cell(&list[i].of, &of)) {
 		if (overlaps(&list[i].of, &of))
-			return false;
+			return NULL;
 		i++;
 	}
 	if (i == MAX_CANDIDATES)
-		return true;
+		return NULL;
 	if (i == *n)
 		list[(*n)++] = (struct Candidate){ .of = of, .last = -1u };
 	if (list[i].last != label)
 		list[i].uses += weight;
 	list[i].last = label;
-	return true;
+	return &list[i];
 }
 
 unsigned x86_find_collectors(struct Gen *g, const unsigned *weight, struct Collector *found, unsigned *uses)
@@ -149,18 +187,29 @@ unsigned x86_find_collectors(struct Gen *g, const unsigned *weight, struct Colle
 		int count = 0;
 
 		label += ins->op == IR_LABEL;
-		if (ins->op == IR_SLOTGET || ins->op == IR_SLOTPUT || (ins->op == IR_STORE && ref_is_const(ins->a[0])))
+		if (ins->op == IR_STORE && ref_is_const(ins->a[0]))
 			return 0;
-		if (ins->op == IR_CALL && !(ir->calls[ins->imm].flags & IRC_PURE))
+		if (ins->op == IR_SLOTGET || ins->op == IR_SLOTPUT) {
+			struct Candidate *c = note(list, &n, (struct Addition){ .cell = ins->imm, .in_cpu = true, .wide = true }, 0, label);
+			if (!c)
+				return 0;
+			c->seen = true;
+		}
+		if (ins->op == IR_CALL && ins->cond == COND_ALWAYS)
 			count = x86_call_additions(g, ins, additions);
 		else if (ins->op == IR_SLOTADD || ins->op == IR_HOSTADD)
 			count = x86_ins_addition(g, ins, additions);
 		if (count < 0)
 			return 0;
 		for (int i = 0; i < count; i++)
-			if (!note(list, &n, additions[i], weight[at], label))
+			if (!note(list, &n, additions[i], weight ? weight[at] : 1, label))
 				return 0;
 	}
+	for (unsigned i = 0; i < n;)
+		if (list[i].seen || (g->ncarried && overlaps(&list[i].of, &backend.carried)))
+			list[i] = list[--n];
+		else
+			i++;
 	unsigned nfound = 0;
 	while (nfound < MAX_COLLECTORS && n) {
 		unsigned best = 0;
@@ -172,4 +221,18 @@ unsigned x86_find_collectors(struct Gen *g, const unsigned *weight, struct Colle
 		list[best] = list[--n];
 	}
 	return nfound;
+}
+
+void x86_choose_carried(struct Gen *g)
+{
+	struct Collector found[MAX_COLLECTORS];
+	unsigned uses[MAX_COLLECTORS];
+
+	if (backend.carrier != NOREG && !backend.carries && x86_find_collectors(g, NULL, found, uses)) {
+		backend.carries = true;
+		backend.carried = found[0].of;
+	}
+	g->ncollectors = g->ncarried = backend.carries;
+	if (backend.carries)
+		g->collectors[0] = (struct Collector){ .of = backend.carried, .reg = backend.carrier };
 }

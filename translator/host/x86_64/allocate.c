@@ -739,17 +739,18 @@ static int unpin(struct Gen *g, unsigned index)
 /* Counters that are added to more often than globals are used take registers from them. Before others are pinned. */
 static void pin_collectors(struct Gen *g, const unsigned *weight, const unsigned *count)
 {
-	unsigned uses[MAX_COLLECTORS], n = x86_find_collectors(g, weight, g->collectors, uses);
+	struct Collector found[MAX_COLLECTORS];
+	unsigned uses[MAX_COLLECTORS], n = x86_find_collectors(g, weight, found, uses);
 
-	for (; g->ncollectors < n && g->npinned; g->ncollectors++) {
+	for (unsigned i = 0; i < n && g->npinned && g->ncollectors < MAX_COLLECTORS; i++) {
 		unsigned least = least_used(g, count);
-		if (uses[g->ncollectors] <= count[g->pinned[least]])
+		if (uses[i] <= count[g->pinned[least]])
 			return;
 		int reg = unpin(g, least);
 		g->pinned[least] = g->pinned[--g->npinned];
 		g->homes[IR_INT] &= ~bit(reg);
 		g->reserved |= bit(reg);
-		g->collectors[g->ncollectors].reg = reg;
+		g->collectors[g->ncollectors++] = (struct Collector){ .of = found[i].of, .reg = reg };
 		asm_zero(g->as, reg);
 	}
 }
@@ -781,8 +782,9 @@ void x86_allocate_begin(struct Gen *g)
 	memset(g->owner, 0xff, sizeof g->owner);
 	memset(g->slots, 0, sizeof g->slots);
 	g->locked[0] = g->locked[1] = 0;
-	g->npinned = g->ncollectors = 0;
-	g->reserved = 0;
+	g->npinned = 0;
+	g->reserved = bit(backend.carrier);
+	x86_choose_carried(g);
 	g->homes[IR_INT] = g->homes[IR_VEC] = 0;
 	for (unsigned v = 0; v < ir->nvars; v++)
 		g->var[v] = (struct Var){ .reg = NOREG, .home = NOREG, .slot = -1, .clean = v < ir->nglobals };

@@ -4,7 +4,8 @@
  * Boundary convention. While translated code runs, rbp points into struct Cpu (BACKEND.bias bytes behind its start, so that the
  * guest's first globals have short displacements), rsp is Cpu.host_frame (16-byte aligned, SPILL_SLOTS of scratch above it), and MXCSR
  * is the guest's. At a block's entry and exits each global of the base pin map is in its host register and nowhere else; all other globals are in
- * struct Cpu. rax, rcx and rdx are free.
+ * struct Cpu. rax, rcx and rdx are free. With plugins, BACKEND.carrier holds what is to be added to a counter: 0 behind indirect jumps, and where other code
+ * could look.
  *
  * Inside a unit a variable is in a register, in memory, or both:
  *   pinned global     in its home register, or away: in memory alone (after a call, or when the register was wanted). Units with loops
@@ -54,11 +55,19 @@ struct Common {
 	const uint8_t *leave_site;      /* rax: the struct ExitSite */
 	const uint8_t *leave_indirect;  /* Cpu.pc is set, pinned globals at home */
 	const uint8_t *leave_raise;     /* Cpu.pc and cause are set, all globals in memory */
-	const uint8_t *leave_fault;     /* the same, and Cpu.host_fp is set */
+	const uint8_t *leave_fault;     /* the same, and Cpu.host_fp and collected are */
 	const uint8_t *store_pins;      /* called: stores the base map's registers; keeps all registers */
 	const uint8_t *call_saved;      /* called: spill[0] = rax(spill[0] .. spill[5]); keeps all registers but flags, rax is spill[7] after it */
 	const uint8_t *pool;
 	const uint8_t *fp_flags;        /* copy of x86_fp_flags */
+};
+
+/* An addition to a memory cell that has been put off: nothing can look at the cell yet. At fault points recover() makes up for it. */
+struct Addition {
+	uint64_t cell;          /* host address, or offset in struct Cpu */
+	bool in_cpu;
+	bool wide;              /* 8 bytes, else 4 */
+	int32_t amount;
 };
 
 struct Backend {
@@ -71,6 +80,9 @@ struct Backend {
 	uint8_t pins[16], pin_regs[16]; /* the base map: globals and their registers */
 	unsigned npins;
 	uint32_t jumps_offset, poll_offset;
+	int8_t carrier;                 /* register that carries what is to be added to the cell of CARRIED from unit to unit, or NOREG */
+	bool carries;                   /* there is such a cell: the first counter seen since the cache was empty */
+	struct Addition carried;
 };
 extern struct Backend backend;
 
@@ -108,19 +120,12 @@ enum { NOBODY = 0xffff };
 /* Bits of Gen.last, by instruction: the operand's variable is not used again (temporaries: is dead); for the result: not read again in the unit. */
 enum { LAST_ARG = 4 /* first of a CALL's arguments */, LAST_RESULT = 15 };
 
-/* An addition to a memory cell that has been put off: nothing can look at the cell yet. At fault points recover() makes up for it. */
-struct Addition {
-	uint64_t cell;          /* host address, or offset in struct Cpu */
-	bool in_cpu;
-	bool wide;              /* 8 bytes, else 4 */
-	int32_t amount;
-};
-/* A register that collects additions to one cell through a region. */
+/* A register that collects additions to one cell through a region, or, the first of them if Backend.carries, from unit to unit. */
 struct Collector {
 	struct Addition of;     /* without the amount */
 	int8_t reg;             /* what is still to be added */
 };
-enum { MAX_ADDITIONS = 4, MAX_COLLECTORS = 2, MAX_CALL_ADDITIONS = 12 };
+enum { MAX_ADDITIONS = 4, MAX_COLLECTORS = 3, MAX_CALL_ADDITIONS = 12 };
 
 struct Gen {
 	struct Ir *ir;
@@ -148,7 +153,7 @@ struct Gen {
 	struct Addition additions[MAX_ADDITIONS];
 	unsigned nadditions;
 	struct Collector collectors[MAX_COLLECTORS];
-	unsigned ncollectors;
+	unsigned ncollectors, ncarried;
 	unsigned restored;              /* index of an FXPUT that has been seen to, or 0 */
 	bool too_big;
 };
@@ -241,6 +246,9 @@ void x86_add(struct Gen *g, struct Addition addition);
 void x86_emit_additions(struct Gen *g);         /* emits those put off, on a way out; no change of state */
 void x86_make_additions(struct Gen *g);         /* the same for good */
 bool x86_adds_nothing(const struct Gen *g);     /* whether x86_emit_additions() has nothing to do */
+void x86_collect_additions(struct Gen *g);      /* as far as that needs no memory for those that are collected */
+void x86_flush_collectors(struct Gen *g);       /* the rest, also on a way that comes back: no change of state */
+void x86_choose_carried(struct Gen *g);         /* if there is none yet */
 /* The counters of a region that are worth a register, those with most USES first, by the WEIGHT of each instruction. None if something in it looks at counters. */
 unsigned x86_find_collectors(struct Gen *g, const unsigned *weight, struct Collector *found, unsigned *uses);
 /* What the SLOTADD or HOSTADD, or the call INS, adds if all it does is adding numbers to cells that are known: how many, or -1. */

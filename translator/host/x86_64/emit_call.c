@@ -87,6 +87,7 @@ static void emit_cold_call(struct Gen *g, unsigned jump, const struct IrCall *ca
 
 	x86_begin_cold(g);
 	x86_cold_here(g, jump);
+	x86_flush_collectors(g);
 	for (unsigned i = 0; i < call->nargs; i++) {
 		Ref r = call->args[i];
 		if (r == REF_CPU)
@@ -127,8 +128,8 @@ static void emit_conditional(struct Gen *g, struct Ins *ins, const struct IrCall
 {
 	if (call->flags & IRC_WRITES)   /* the way past the call must agree with the one behind it */
 		x86_exact_all(g);
+	x86_collect_additions(g);
 	enum Cc cc = x86_compare(g, ins->type, ins->cond, ins->a[0], ins->a[1]);
-
 	emit_cold_call(g, x86_jcc_cold(g, cc), call);
 }
 
@@ -136,6 +137,7 @@ void x86_emit_heat(struct Gen *g, struct Ins *ins)
 {
 	static const struct IrCall call = { .fn = translate_region, .flags = IRC_READS | IRC_FP, .nargs = 1, .args = { REF_CPU } };
 
+	x86_collect_additions(g);
 	asm_op(g->as, 0x81, 0, cpu_mem(ins->imm), 4);
 	asm_32(g->as, translator.heat_step);
 	emit_cold_call(g, x86_jcc_cold(g, CC_B), &call);
@@ -334,7 +336,8 @@ static bool emit_leaf(struct Gen *g, const struct Ins *ins)
 	const struct Leaf *leaf = leaf_of(g, ins);
 	if (!leaf)
 		return false;
-	x86_make_additions(g);
+	if (leaf->memory)
+		x86_make_additions(g);
 	for (int r = 0; r < NREGS; r++)
 		if ((leaf->reads | leaf->writes) >> r & 1)
 			map[r] = leaf->reads >> r & 1 ? leaf_argument(g, call, leaf, r) : x86_scratch(g, IR_INT);
@@ -350,15 +353,14 @@ void x86_emit_call(struct Gen *g, struct Ins *ins)
 
 	if (emit_leaf(g, ins))
 		return;
-	if (!(call->flags & IRC_PURE)) {
-		x86_make_additions(g);
-	}
 	if (ins->a[0] != REF_NONE && ins->cond < COND_ALWAYS) {
 		emit_conditional(g, ins, call);
 		return;
 	}
 	if (ins->cond == COND_NEVER)
 		return;
+	if (!(call->flags & IRC_PURE))
+		x86_make_additions(g);
 	put_away(g, call);
 	pass_arguments(g, call);
 	if (reads_globals(call))

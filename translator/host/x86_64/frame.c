@@ -58,6 +58,8 @@ static void emit_enter(struct Asm *as)
 	asm_8(as, FP_INSIDE >> 24);
 	for (unsigned i = 0; i < backend.npins; i++)
 		asm_mov_load(as, X_W, backend.pin_regs[i], pin_mem(i));
+	if (backend.carrier != NOREG)
+		asm_zero(as, backend.carrier);
 	asm_op(as, 0xff, 4, rm_reg(RAX), 0);
 }
 
@@ -93,6 +95,8 @@ static void emit_leave(struct Asm *as, struct Common *c, ptrdiff_t exec_delta)
 	asm_zero(as, RAX);
 	asm_mov_store(as, X_W, CPU_MEM(leave_site), RAX);
 	asm_here(as, to_state);
+	if (backend.carrier != NOREG)
+		asm_mov_store(as, X_W, CPU_MEM(collected), backend.carrier);
 	asm_op(as, 0xae | X_0F, 3, CPU_MEM(host_fp), 0);
 
 	c->leave_fault = as->p + exec_delta;

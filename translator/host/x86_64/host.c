@@ -37,7 +37,8 @@ static unsigned detect(void)
 
 /* -- set-up ---------------------------------------------------------------------------------------------------------------------- */
 
-/* Hosts' registers for the guest's hottest, first those that calls to C keep. */
+/* Hosts' registers for the guest's hottest, first those that calls to C keep. A counter may want one of these. */
+enum { CARRIER = R15 };
 static const uint8_t pin_order[] = { RBX, R12, R13, R14, R15, RSI, RDI, R8, R9, R10, R11 };
 _Static_assert(sizeof pin_order <= sizeof backend.pins, "room for the base map");
 
@@ -56,15 +57,18 @@ static bool init(struct CodeBuffer *buf, const struct Guest *guest, const char *
 		.bias = guest->globals[0].offset + 128,
 		.meta_base = buf->meta,
 		.poll_offset = cpu_poll_offset(guest),
+		.carrier = translator.counters && translator.carry ? CARRIER : NOREG,
 	};
 	memset(backend.base_home, NOREG, sizeof backend.base_home);
-	for (unsigned i = 0; i < guest->nhot && backend.npins < sizeof pin_order; i++) {
+	for (unsigned i = 0, next = 0; i < guest->nhot; i++) {
 		uint8_t v = guest->hot[i];
 		if (ir_type_class(guest->globals[v].type) != IR_INT || backend.base_home[v] != NOREG)
 			continue;
+		next += next < sizeof pin_order && pin_order[next] == backend.carrier;
+		if (next == sizeof pin_order)
+			break;
 		backend.pins[backend.npins] = v;
-		backend.pin_regs[backend.npins] = backend.base_home[v] = pin_order[backend.npins];
-		backend.npins++;
+		backend.pin_regs[backend.npins++] = backend.base_home[v] = pin_order[next++];
 	}
 	return x86_frame_init(buf, why);
 }
@@ -263,11 +267,31 @@ static void fp_update(struct Cpu *cpu, bool inside)
 		cpu->host_fp = value;
 }
 
+/* What has been carried goes where it belongs. */
+static void deliver(struct Cpu *cpu)
+{
+	const struct Addition *to = &backend.carried;
+	void *cell = to->in_cpu ? (char *)cpu + to->cell : (void *)(uintptr_t)to->cell;
+
+	if (to->wide)
+		*(uint64_t *)cell += cpu->collected;
+	else
+		*(uint32_t *)cell += cpu->collected;
+	cpu->collected = 0;
+}
+
+static void flushed(void)
+{
+	backend.carries = false;
+}
+
 static void enter(struct Cpu *cpu, const struct Block *block)
 {
 	if (G_UNLIKELY((cpu->host_fp & (FP_INSIDE | MXCSR_DM)) != MXCSR_DM))
 		fp_update(cpu, false);
 	((void (*)(struct Cpu *, const void *))(uintptr_t)backend.common.enter)(cpu, block->code);
+	if (cpu->collected)
+		deliver(cpu);
 }
 
 const struct Host host_x86_64 = {
@@ -276,6 +300,7 @@ const struct Host host_x86_64 = {
 	.init = init,
 	.emit = emit,
 	.enter = enter,
+	.flushed = flushed,
 	.chain = chain,
 	.recover = x86_recover,
 	.guest_pc = x86_guest_pc,

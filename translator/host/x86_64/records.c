@@ -94,10 +94,10 @@ static unsigned capture(struct Gen *g, uint8_t *state)
 	if (!x86_adds_nothing(g)) {
 		uint64_t before = 0;
 		away |= STATE_ADDITIONS;
-		state[n++] = g->nadditions + g->ncollectors;
+		state[n++] = g->nadditions + g->ncollectors - g->ncarried;
 		for (unsigned i = 0; i < g->nadditions; i++)
 			n += write_addition(state + n, &g->additions[i], zigzag(g->additions[i].amount) << 1, &before);
-		for (unsigned i = 0; i < g->ncollectors; i++)
+		for (unsigned i = g->ncarried; i < g->ncollectors; i++)
 			n += write_addition(state + n, &g->collectors[i].of, g->collectors[i].reg << 1 | 1, &before);
 	}
 	state[0] = away;
@@ -293,6 +293,8 @@ bool x86_recover(struct Cpu *cpu, const struct Block *block, void *ucontext, enu
 	cpu->cause = cause == CAUSE_FAULT_LOAD && r.kind == RECORD_STORE ? CAUSE_FAULT_STORE : cause;
 	cpu->leave_site = NULL;
 	cpu->host_fp = uc->uc_mcontext.fpregs->mxcsr & 0xffff;
+	if (backend.carrier != NOREG)
+		cpu->collected = regs[greg_index[backend.carrier]];
 	regs[REG_RIP] = (uintptr_t)backend.common.leave_fault;
 	regs[REG_RSP] = (uintptr_t)cpu->host_frame;
 	regs[REG_RBP] = (uintptr_t)cpu + backend.bias;
