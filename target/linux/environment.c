@@ -134,7 +134,7 @@ int linux_run(struct LinuxProgram *program)
 
 	int status = task->exit_status;
 	signal_block_all();
-	instrument_cpu_exit(cpu);
+	task_tell_end(task);
 	if (!task_leave(task))
 		for (;;)        /* the process goes on with its other threads */
 			host_syscall(SYS_exit, status);

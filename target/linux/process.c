@@ -75,6 +75,15 @@ void task_join(struct Task *task)
 	pthread_mutex_unlock(&tasks.lock);
 }
 
+void task_tell_end(struct Task *task)
+{
+	pthread_mutex_lock(&tasks.lock);
+	bool only = tasks.first == task && !task->next;
+	pthread_mutex_unlock(&tasks.lock);
+	if (!only)
+		instrument_cpu_exit(task->cpu);
+}
+
 bool task_leave(struct Task *task)
 {
 	pthread_mutex_lock(&tasks.lock);
@@ -269,7 +278,7 @@ void task_end(struct Task *task)
 	if (task->vfork_child)
 		for (;;)
 			host_syscall(SYS_exit, status);
-	instrument_cpu_exit(task->cpu);
+	task_tell_end(task);
 	/* The status of a process whose tasks end one by one is the last one's. The host's own last thread may be another. */
 	if (task_leave(task))
 		process_exit(status);

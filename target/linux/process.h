@@ -13,6 +13,8 @@ void task_free(struct Task *task);
 /* Adds to and removes from the list of the process's tasks. task_leave() returns true if it was the last. Signals blocked. */
 void task_join(struct Task *task);
 bool task_leave(struct Task *task);
+/* Tells plugins that the vcpu ends, unless it is the process's only one: its end is that of the process. On the task's thread, before task_leave(). */
+void task_tell_end(struct Task *task);
 
 /* The end of a task whose cpu_run() has returned: of the thread, or with the last one the process. */
 void task_end(struct Task *task);
