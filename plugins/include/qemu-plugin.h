@@ -140,7 +140,8 @@ struct qemu_plugin_tb;          /* a translation block: valid in the translation
 struct qemu_plugin_insn;        /* one of its instructions: likewise */
 
 /* A block has been decoded and is about to be made into host code: each time that happens, so for the same guest code again after a flush or
- * for another state of the cpu. On the thread of the translating vcpu; its registers are those at the block's start. */
+ * for another state of the cpu; forerun translates hot loops once more as a whole, and tells of each of their blocks then. On the thread of the translating vcpu, whose
+ * registers are those at the block's start, or where it stood when the loop became hot. */
 #if QEMU_PLUGIN_VERSION >= 7
 typedef void (*qemu_plugin_vcpu_tb_trans_cb_t)(struct qemu_plugin_tb *tb, void *userdata);
 QEMU_PLUGIN_API void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id, qemu_plugin_vcpu_tb_trans_cb_t cb, void *userdata);
