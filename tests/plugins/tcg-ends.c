@@ -104,7 +104,13 @@ static void on_trans(struct qemu_plugin_tb *tb, void *data)
 		qemu_plugin_register_vcpu_mem_cb(qemu_plugin_tb_get_insn(tb, i), on_mem, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW, data);
 }
 
-ON_CALL(on_call) { event("call", data); }
+ON_CALL(on_call)
+{
+	event("call", data);
+	if (!strcmp(from, "thread"))
+		hold_guest(num, a1);
+}
+
 ON_RESULT(on_result) { event("result", data); }
 ON_FILTER(on_filter) { event("filter", data); return false; }
 ON_DISCON(on_discon) { event("discon", data); }
@@ -139,6 +145,7 @@ static void *own_thread(void *data)
 	event("thread", NULL);
 	/* this code is still here, whatever has happened */
 	EXPECT(!strcmp(how, "uninstall") ? gone : done_times == 1);
+	release_guest();
 	return data;
 }
 

@@ -14,7 +14,7 @@ static qemu_plugin_id_t self;
 static struct qemu_plugin_scoreboard *score;
 static struct qemu_plugin_tb *some_tb;
 static atomic_uint vcpus;
-static atomic_bool gone, ready, late;
+static atomic_bool gone, ready;
 
 ON_VCPU(each) { EXPECT(vcpu < 4); vcpus++; }
 ON_VCPU(too_late) { say("called when gone"); }
@@ -27,12 +27,9 @@ ON_TRANS(translated)
 	ready = true;
 }
 
-/* The guest waits with its last call until the thread has said all. */
 ON_CALL(called)
 {
-	if (num == 94)
-		while (!late)
-			usleep(100);
+	hold_guest(num, a1);
 }
 
 static void *own(void *data)
@@ -65,7 +62,7 @@ static void *own(void *data)
 	EXPECT(!qemu_plugin_translate_vaddr(0, &value));
 	EXPECT(qemu_plugin_tb_n_insns(some_tb) == 0);
 	EXPECT(qemu_plugin_request_time_control() == NULL);
-	qemu_plugin_register_vcpu_syscall_cb(self, called WITH(NULL));
+	qemu_plugin_register_vcpu_syscall_ret_cb(self, NULL WITH(NULL));
 
 	qemu_plugin_uninstall(self, done WITH(NULL));
 	EXPECT(gone);
@@ -75,6 +72,7 @@ static void *own(void *data)
 	qemu_plugin_reset(self, done WITH(NULL));
 	qemu_plugin_uninstall(self, done WITH(NULL));
 	qemu_plugin_insn_size(NULL);
+	release_guest();
 	return data;
 }
 
@@ -85,6 +83,7 @@ INSTALL
 	self = id;
 	score = qemu_plugin_scoreboard_new(8);
 	qemu_plugin_register_vcpu_tb_trans_cb(id, translated WITH(NULL));
+	qemu_plugin_register_vcpu_syscall_cb(id, called WITH(NULL));
 	qemu_plugin_register_atexit_cb(id, at_exit, NULL);
 	return pthread_create(&thread, NULL, own, NULL);
 }

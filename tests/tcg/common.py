@@ -76,7 +76,8 @@ class Tests:
     """Runs checks at the same time. A check returns what is wrong, or None."""
 
     def __init__(self):
-        self.work = tempfile.mkdtemp(prefix="forerun-tcg-")
+        os.makedirs(os.path.join(BUILD, "tests-work"), exist_ok=True)
+        self.work = tempfile.mkdtemp(prefix="tcg.", dir=os.path.join(BUILD, "tests-work"))
         self.pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1)
         self.checks = []
         self.skipped = 0
@@ -100,6 +101,7 @@ class Tests:
             if fault:
                 print("FAIL %s: %s" % (name, fault))
         self.pool.shutdown()
-        shutil.rmtree(self.work)
+        if not failed:
+            shutil.rmtree(self.work)
         print("%d passed, %d failed, %d skipped" % (passed, failed, self.skipped))
         return 1 if failed else 0
