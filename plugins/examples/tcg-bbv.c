@@ -109,9 +109,10 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_
 {
 	(void)info;
 	for (int i = 0; i < argc; i++) {
-		if (g_str_has_prefix(argv[i], "out="))
+		char rest;
+		if (g_str_has_prefix(argv[i], "out=") && argv[i][4])
 			out = g_strdup(argv[i] + 4);
-		else if (sscanf(argv[i], "interval=%" SCNu64, &interval) != 1 || !interval)
+		else if (sscanf(argv[i], "interval=%" SCNu64 "%c", &interval, &rest) != 1 || !interval)
 			return fprintf(stderr, "tcg-bbv: out=PATH and interval=N are what it takes, not '%s'\n", argv[i]), -1;
 	}
 	if (!out)

@@ -65,7 +65,7 @@ static void data_accessed(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t va
 	look_up(data, DATA, vaddr);
 }
 
-/* What an instruction's fetch needs at run time; kept for the whole run. */
+/* What a fetch needs at run time; kept for the whole run. */
 struct Fetch {
 	struct Function *function;
 	uint64_t address;
@@ -116,7 +116,6 @@ static void at_exit(qemu_plugin_id_t id, void *data)
 	GList *list = g_list_sort(g_hash_table_get_values(functions), most_first);
 	struct Function all = { .name = "all" };
 	unsigned shown = 0;
-
 	(void)id, (void)data;
 	for (GList *l = list; l; l = l->next)
 		for (int kind = DATA; kind <= FETCH; kind++)
@@ -131,11 +130,13 @@ static void at_exit(qemu_plugin_id_t id, void *data)
 QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv)
 {
 	(void)info;
-	for (int i = 0; i < argc; i++)
-		if (sscanf(argv[i], "size=%u", &size) + sscanf(argv[i], "line=%u", &line) + sscanf(argv[i], "ways=%u", &ways) +
-		    sscanf(argv[i], "top=%u", &top) < 1)
-			return fprintf(stderr, "tcg-cache: size=, line=, ways= and top= are what it takes, not '%s'\n", argv[i]), -1;
-	sets = line && ways ? size / line / ways : 0;
+	for (int i = 0; i < argc; i++) {
+		char rest;
+		if (sscanf(argv[i], "size=%u%c", &size, &rest) + sscanf(argv[i], "line=%u%c", &line, &rest) +
+		    sscanf(argv[i], "ways=%u%c", &ways, &rest) + sscanf(argv[i], "top=%u%c", &top, &rest) != 1)
+			return fprintf(stderr, "tcg-cache: size=, line=, ways= and top= with a number are what it takes, not '%s'\n", argv[i]), -1;
+	}
+	sets = line && ways && ways <= size / line ? size / line / ways : 0;
 	if (!sets || line & (line - 1) || size % (line * ways))
 		return fprintf(stderr, "tcg-cache: size is a multiple of line times ways, and line a power of two\n"), -1;
 	while (1u << line_bits < line)

@@ -97,12 +97,15 @@ static void at_exit(qemu_plugin_id_t id, void *data)
 QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv)
 {
 	(void)info;
-	for (int i = 0; i < argc; i++)
-		if (sscanf(argv[i], "page=%u", &page_size) + sscanf(argv[i], "top=%u", &top) + sscanf(argv[i], "sort=%15s", sort) < 1 ||
+	for (int i = 0; i < argc; i++) {
+		char rest;
+		if (sscanf(argv[i], "page=%u%c", &page_size, &rest) + sscanf(argv[i], "top=%u%c", &top, &rest) +
+		    sscanf(argv[i], "sort=%15s", sort) != 1 ||
 		    !page_size || (strcmp(sort, "all") && strcmp(sort, "reads") && strcmp(sort, "writes") && strcmp(sort, "address"))) {
 			fprintf(stderr, "tcg-hot-pages: page=BYTES, top=N, sort=reads, writes or address are what it takes, not '%s'\n", argv[i]);
 			return -1;
 		}
+	}
 	pages = g_hash_table_new(g_int64_hash, g_int64_equal);
 	qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
 	qemu_plugin_register_atexit_cb(id, at_exit, NULL);

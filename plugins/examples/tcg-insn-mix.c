@@ -98,11 +98,13 @@ static void at_exit(qemu_plugin_id_t id, void *data)
 QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv)
 {
 	(void)info;
-	for (int i = 0; i < argc; i++)
-		if (sscanf(argv[i], "top=%u", &top) != 1) {
+	for (int i = 0; i < argc; i++) {
+		char rest;
+		if (sscanf(argv[i], "top=%u%c", &top, &rest) != 1) {
 			fprintf(stderr, "tcg-insn-mix: top=N is what it takes, not '%s'\n", argv[i]);
 			return -1;
 		}
+	}
 	kinds = g_hash_table_new(g_str_hash, g_str_equal);
 	score = qemu_plugin_scoreboard_new(KINDS * sizeof(uint64_t));
 	qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
