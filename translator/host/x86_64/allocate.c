@@ -696,7 +696,7 @@ static unsigned *count_uses(struct Ir *ir, const unsigned *weight)
 /* The vector globals used most. Leaves some registers free. */
 static void pin_vectors(struct Gen *g, unsigned *count)
 {
-	enum { VEC_PINS = 10 };
+	enum { VEC_PINS = 12 };
 	struct Ir *ir = g->ir;
 
 	for (unsigned pin = 0; pin < VEC_PINS; pin++) {

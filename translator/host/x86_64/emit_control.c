@@ -134,8 +134,8 @@ static void emit_exit_cond(struct Gen *g, struct Ins *ins)
 		exit_jump(g, pc);
 		return;
 	}
-	if (g->n + 1 < g->ir->nins && ir_op_info[ins[1].op].flags & OPF_EXIT)
-		x86_sync_home(g);
+	if (g->n + 1 < g->ir->nins && ir_op_info[ins[1].op].flags & OPF_EXIT && ins[1].op != IR_BR)
+		x86_sync_home(g);       /* what comes next wants the same */
 	uint8_t *from = g->as->p;
 	enum Cc cc = x86_compare(g, ins->type, ins->cond, ins->a[0], ins->a[1]);
 	if (x86_adds_nothing(g) && x86_edge_ready(g)) {

@@ -86,6 +86,15 @@ static void step(struct Flow *f, const struct Ins *ins)
 		f->reached = false;
 }
 
+static void settle(struct Flow *f)
+{
+	do {
+		f->changed = f->reached = false;
+		for (unsigned n = 0; n < f->ir->nins; n++)
+			step(f, &f->ir->ins[n]);
+	} while (f->changed);
+}
+
 /* The globals that are used as boxes: worth a test on the way into the second version where nothing in it says what they are. */
 static void find_boxes(const struct Ir *ir, bool *boxes)
 {
@@ -123,18 +132,17 @@ static uint8_t *find_known(struct Ir *ir)
 	f.now = arena_alloc(ir->arena, ir->nvars);
 	f.at = arena_alloc(ir->arena, ir->nlabels * ir->nglobals);
 	memset(f.at, ANYTHING, ir->nlabels * ir->nglobals);
-	do {
-		f.changed = f.reached = false;
-		for (unsigned n = 0; n < ir->nins; n++)
-			step(&f, &ir->ins[n]);
-	} while (f.changed);
+	settle(&f);
 	for (unsigned label = 0; label < ir->nlabels; label++)
 		for (unsigned v = 0; v < ir->nglobals; v++) {
 			uint8_t *at = &f.at[label * ir->nglobals + v];
 			if (*at == ANYTHING)
 				*at = boxes[v] ? REP_SINGLE : 0;
-			useful |= head[label] && *at;
 		}
+	settle(&f);     /* what came of any answer comes of that one */
+	for (unsigned label = 0; label < ir->nlabels; label++)
+		for (unsigned v = 0; v < ir->nglobals; v++)
+			useful |= head[label] && f.at[label * ir->nglobals + v];
 	return useful ? f.at : NULL;
 }
 
