@@ -80,7 +80,7 @@ enum IrCond {
 enum IrRound { ROUND_NE, ROUND_TZ, ROUND_DN, ROUND_UP, ROUND_MM };
 
 /* Exception flags of floating point, as riscv's fflags has them. */
-enum { FPX_INEXACT = 1, FPX_UNDERFLOW = 2, FPX_OVERFLOW = 4, FPX_DIVZERO = 8, FPX_INVALID = 16 };
+enum { FPX_INEXACT = 1, FPX_UNDERFLOW = 2, FPX_OVERFLOW = 4, FPX_DIVZERO = 8, FPX_INVALID = 16, FPX_ALL = 31 };
 
 /* Orders that a FENCE enforces: earlier kind before later kind. */
 enum { IR_FENCE_RR = 1, IR_FENCE_RW = 2, IR_FENCE_WR = 4, IR_FENCE_WW = 8, IR_FENCE_ALL = 15 };

@@ -60,6 +60,7 @@ struct Common {
 	const uint8_t *call_saved;      /* called: spill[0] = rax(spill[0] .. spill[5]); keeps all registers but flags, rax is spill[7] after it */
 	const uint8_t *pool;
 	const uint8_t *fp_flags;        /* copy of x86_fp_flags */
+	const uint8_t *fp_control;      /* by FPX_*: four bytes, MXCSR with those flags, and the exceptions of the others unmasked */
 };
 
 /* An addition to a memory cell that has been put off: nothing can look at the cell yet. At fault points recover() makes up for it. */

@@ -359,29 +359,55 @@ static void emit_get_flags(struct Gen *g, struct Ins *ins)
 	x86_assign(g, ins->d, d);
 }
 
-/* Cpu.fflags = what T is, and none in the host's register. Destroys T. */
-static void set_flags(struct Gen *g, int t)
+/* The flags become the low five bits of T, all of them in MXCSR, and are known. Destroys T and U. */
+static void set_flags(struct Gen *g, int t, int u)
 {
+	static const uint8_t control[] = { [ROUND_NE] = 0, [ROUND_TZ] = 3, [ROUND_DN] = 1, [ROUND_UP] = 2, [ROUND_MM] = 0 };
+
 	asm_alu_imm(g->as, ALU_AND, 0, rm_reg(t), 31);
-	asm_op(g->as, 0x88 | X_BYTE, t, CPU_MEM(fflags), 0);
+	asm_op(g->as, 0xc6, 0, CPU_MEM(fflags), 1);
+	asm_8(g->as, 0);
+	asm_op(g->as, 0x88 | X_BYTE, t, CPU_MEM(host_fp_known), 0);
+	asm_op(g->as, 0x80, ALU_OR, CPU_MEM(host_fp_known), 1);
+	asm_8(g->as, FP_KNOWN);
+	asm_lea(g->as, X_W, u, rm_at(backend.common.fp_control));
+	asm_mov_load(g->as, 0, t, rm_indexed(u, t, 2, 0));
+	if (control[g->ir->round])
+		asm_alu_imm(g->as, ALU_OR, 0, rm_reg(t), control[g->ir->round] << 13);
+	asm_op(g->as, 0x80, ALU_CMP, CPU_MEM(host_fp_traps), 1);
+	asm_8(g->as, FP_TRAPS_MAX);
+	uint8_t *jump = asm_jcc_short(g->as, CC_B);
+	asm_alu_imm(g->as, ALU_OR, 0, rm_reg(t), MXCSR_MASKED);
 	asm_op(g->as, 0xc6, 0, CPU_MEM(host_fp_known), 1);
 	asm_8(g->as, 0);
-	asm_op(g->as, 0xae | X_0F, 3, CPU_MEM(spill[0]), 0);
-	asm_alu_imm(g->as, ALU_AND, 0, CPU_MEM(spill[0]), ~MXCSR_FLAGS);
-	asm_alu_imm(g->as, ALU_OR, 0, CPU_MEM(spill[0]), MXCSR_MASKED);
+	asm_here(g->as, jump);
+	asm_mov_store(g->as, 0, CPU_MEM(spill[0]), t);
 	asm_op(g->as, 0xae | X_0F, 2, CPU_MEM(spill[0]), 0);
 }
 
+/* Mostly the flags are put back as they were read, and known to be still the same. */
 static void emit_put_flags(struct Gen *g, struct Ins *ins)
 {
 	if (g->n == g->restored && g->restored)
 		return;
-	int t = x86_scratch(g, IR_INT);
+	int t = x86_scratch(g, IR_INT), u = x86_scratch(g, IR_INT);
 	if (ref_is_const(ins->a[0]))
 		asm_mov_imm(g->as, t, ir_value(g->ir, ins->a[0]));
 	else
 		asm_mov(g->as, t, x86_use(g, ins->a[0]));
-	set_flags(g, t);
+	asm_alu_imm(g->as, ALU_AND, 0, rm_reg(t), 31);
+	asm_lea(g->as, 0, u, rm_mem(t, FP_KNOWN));
+	asm_op(g->as, 0x3a | X_BYTE, u, CPU_MEM(host_fp_known), 0);
+	unsigned others = x86_jcc_cold(g, CC_NE);
+	asm_op(g->as, 0x80, ALU_CMP, CPU_MEM(fflags), 1);
+	asm_8(g->as, 0);
+	unsigned software = x86_jcc_cold(g, CC_NE);
+	x86_begin_cold(g);
+	x86_cold_here(g, others);
+	x86_cold_here(g, software);
+	set_flags(g, t, u);
+	x86_back(g);
+	x86_end_cold(g);
 }
 
 /* Whether flags are read, compared, and restored: how riscv compilers compare quietly. Only marks are between. */
@@ -406,7 +432,7 @@ static void emit_quiet_compare(struct Gen *g, struct Ins *ins)
 	x86_begin_cold(g);
 	x86_cold_here(g, jump);
 	asm_mov(g->as, t, flags);
-	set_flags(g, t);
+	set_flags(g, t, d);
 	asm_zero(g->as, d);
 	x86_back(g);
 	x86_end_cold(g);
@@ -453,8 +479,28 @@ static void emit_between(struct Gen *g, struct Ins *ins)
 	assign(g, ins, d, REP_ARITH, REP_ARITH);
 }
 
+/* Whether INS asks for another rounding mode than the unit runs under. */
+static bool rounds_otherwise(const struct Gen *g, const struct Ins *ins) { return ins->cond != g->ir->round; }
+
+/* A scratch register with the operand in A rounded to an integer in the mode that INS asks for; raises nothing but for a signaling NaN. */
+static int round_first(struct Gen *g, const struct Ins *ins, int a)
+{
+	static const uint8_t mode[] = { [ROUND_NE] = 0, [ROUND_TZ] = 3, [ROUND_DN] = 1, [ROUND_UP] = 2 };
+	enum { SUPPRESS_INEXACT = 8 };
+	unsigned op = (is_f64(ins) ? 0x0b : 0x0a) | X_0F3A | X_66;
+	int t = x86_scratch(g, IR_VEC);
+
+	if (avx())
+		asm_vex(g->as, op, t, a, rm_reg(a), 1);
+	else
+		asm_op(g->as, op, t, rm_reg(a), 1);
+	asm_8(g->as, mode[ins->cond] | SUPPRESS_INEXACT);
+	return t;
+}
+
 /* To an integer. Signed: the host's answer for all it cannot represent is the minimum, which software then looks at again. Unsigned: by
- * the signed conversion if the operand's bits, as an unsigned number, are below those of the range's end (no sign, no NaN). */
+ * the signed conversion if the operand's bits, as an unsigned number, are below those of the range's end (no sign, no NaN). In another
+ * rounding mode than the unit's, a conversion of the operand follows that of the rounded one, for it is inexact where rounding is. */
 static void emit_to_integer(struct Gen *g, struct Ins *ins)
 {
 	static const uint64_t end[2][2] = {     /* [64-bit result][f64]: 2^32 - 256 and 2^32 - 1, 2^63 */
@@ -462,23 +508,25 @@ static void emit_to_integer(struct Gen *g, struct Ins *ins)
 	};
 	bool is_signed = ins->op == IR_FCVT_I32 || ins->op == IR_FCVT_I64;
 	bool result64 = ins->op == IR_FCVT_I64 || ins->op == IR_FCVT_U64;
-	int a = use_number(g, ins, 0);
-	unsigned w = is_f64(ins) ? X_W : 0, jump;
-	unsigned cvt = (ins->cond == ROUND_TZ ? 0x2c : 0x2d) | scalar(ins->type);
-	int d = x86_target(g, ins->d, NOREG, 0);
+	bool twice = ins->cond != ROUND_TZ && rounds_otherwise(g, ins);
+	int a = use_number(g, ins, 0), from = twice ? round_first(g, ins, a) : a;
+	unsigned w = is_f64(ins) ? X_W : 0, result_w = result64 || !is_signed ? X_W : 0, jump;
+	unsigned truncate = 0x2c | scalar(ins->type) | result_w, convert = twice || ins->cond == ROUND_TZ ? truncate : truncate + 1;
+	int d = x86_target(g, ins->d, NOREG, 0), t = is_signed && !twice ? NOREG : x86_scratch(g, IR_INT);
 
 	if (is_signed) {
-		op2(g, cvt | (result64 ? X_W : 0), d, rm_reg(a));
-		asm_alu_imm(g->as, ALU_CMP, result64 ? X_W : 0, rm_reg(d), 1);
+		op2(g, convert, d, rm_reg(from));
+		asm_alu_imm(g->as, ALU_CMP, result_w, rm_reg(d), 1);
 		jump = x86_jcc_cold(g, CC_O);
 	} else {
-		int t = x86_scratch(g, IR_INT);
 		op2(g, 0x7e | X_0F | X_66 | w, a, rm_reg(d));
 		asm_mov_imm(g->as, t, end[result64][is_f64(ins)]);
 		asm_alu(g->as, ALU_CMP, w, d, rm_reg(t));
 		jump = x86_jcc_cold(g, CC_AE);
-		op2(g, cvt | X_W, d, rm_reg(a));
+		op2(g, convert, d, rm_reg(from));
 	}
+	if (twice)
+		op2(g, truncate, t, rm_reg(a));
 	if (!result64)
 		asm_op(g->as, 0x63 | X_W, d, rm_reg(d), 0);
 	x86_begin_cold(g);
@@ -490,20 +538,45 @@ static void emit_to_integer(struct Gen *g, struct Ins *ins)
 	x86_assign(g, ins->d, d);
 }
 
+static bool always_exact(const struct Ins *ins)
+{
+	return ins->type == IR_F64 && (ins->op == IR_FCVTF_I32 || ins->op == IR_FCVTF_U32);
+}
+
+/* Jumps out of line if the integer A may be inexact in the type of INS. */
+static unsigned leave_if_long(struct Gen *g, const struct Ins *ins, int a)
+{
+	bool is_signed = ins->op == IR_FCVTF_I32 || ins->op == IR_FCVTF_I64;
+	unsigned w = ins->op == IR_FCVTF_I64 || ins->op == IR_FCVTF_U64 ? X_W : 0, bits = is_f64(ins) ? 53 : 24;
+	int t = x86_scratch(g, IR_INT);
+
+	if (is_signed) {
+		asm_mov_imm(g->as, t, (uint64_t)1 << bits);
+		asm_alu(g->as, ALU_ADD, w, t, rm_reg(a));
+	} else {
+		asm_mov_load(g->as, w, t, rm_reg(a));
+	}
+	asm_shift_imm(g->as, 5, w, rm_reg(t), bits + is_signed);
+	return x86_jcc_cold(g, CC_NE);
+}
+
 static void emit_from_integer(struct Gen *g, struct Ins *ins)
 {
-	bool wide = ins->op != IR_FCVTF_I32;
-	int a = x86_use(g, ins->a[0]), from = a;
+	bool wide = ins->op != IR_FCVTF_I32, may_leave = false;
+	int a = x86_use(g, ins->a[0]), from = ins->op == IR_FCVTF_U32 ? x86_scratch(g, IR_INT) : a;
 	int d = x86_target(g, ins->d, NOREG, 0);
 	unsigned jump = 0, op = 0x2a | scalar(ins->type) | (wide ? X_W : 0);
 
-	if (ins->op == IR_FCVTF_U32) {
-		from = x86_scratch(g, IR_INT);
-		asm_mov_load(g->as, 0, from, rm_reg(a));
+	if (rounds_otherwise(g, ins) && !always_exact(ins)) {
+		jump = leave_if_long(g, ins, a);
+		may_leave = true;
 	} else if (ins->op == IR_FCVTF_U64) {
 		asm_op(g->as, 0x85 | X_W, a, rm_reg(a), 0);
 		jump = x86_jcc_cold(g, CC_S);
+		may_leave = true;
 	}
+	if (ins->op == IR_FCVTF_U32)
+		asm_mov_load(g->as, 0, from, rm_reg(a));
 	if (avx()) {
 		asm_vex(g->as, 0x57 | X_0F, d, d, rm_reg(d), 0);
 		asm_vex(g->as, op, d, d, rm_reg(from), 0);
@@ -511,7 +584,7 @@ static void emit_from_integer(struct Gen *g, struct Ins *ins)
 		asm_op(g->as, 0x57 | X_0F, d, rm_reg(d), 0);
 		asm_op(g->as, op, d, rm_reg(from), 0);
 	}
-	if (ins->op == IR_FCVTF_U64) {
+	if (may_leave) {
 		x86_begin_cold(g);
 		x86_cold_here(g, jump);
 		call_soft(g, ins, &a);
@@ -626,12 +699,10 @@ static bool host_rounds(const struct Gen *g, const struct Ins *ins)
 	switch (ins->op) {
 	case IR_FMIN: case IR_FMAX: case IR_FEQ: case IR_FLT: case IR_FLE: case IR_FCVT_F64_F32:
 		return true;
-	case IR_FCVTF_I32: case IR_FCVTF_U32:
-		if (ins->type == IR_F64)
-			return true;
-		break;
+	case IR_FCVTF_I32: case IR_FCVTF_U32: case IR_FCVTF_I64: case IR_FCVTF_U64:
+		return true;
 	case IR_FCVT_I32: case IR_FCVT_U32: case IR_FCVT_I64: case IR_FCVT_U64:
-		if (ins->cond == ROUND_TZ)
+		if (ins->cond == ROUND_TZ || (ins->cond != ROUND_MM && x86_features & HAS_SSE41))
 			return true;
 		break;
 	}

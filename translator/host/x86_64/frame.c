@@ -162,6 +162,17 @@ static void emit_pool(struct Asm *as)
 	}
 }
 
+static void emit_fp_control(struct Asm *as)
+{
+	for (unsigned flags = 0; flags <= FPX_ALL; flags++) {
+		unsigned mxcsr = 0;
+		while (x86_fp_flags[mxcsr] != flags)
+			mxcsr++;
+		asm_room(as);
+		asm_32(as, mxcsr | mxcsr << MXCSR_MASKS | MXCSR_DM);
+	}
+}
+
 static void align16(struct Asm *as)
 {
 	while ((uintptr_t)as->p & 15)
@@ -182,6 +193,9 @@ bool x86_frame_init(struct CodeBuffer *buf, const char **why)
 		asm_room(&as);
 		asm_8(&as, x86_fp_flags[i]);
 	}
+	align16(&as);
+	c->fp_control = as.p + delta;
+	emit_fp_control(&as);
 	align16(&as);
 	c->enter = as.p + delta;
 	emit_enter(&as);
