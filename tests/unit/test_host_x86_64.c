@@ -743,7 +743,7 @@ static void gen_sequence(unsigned depth, unsigned length)
 
 static void gen_unit(void)
 {
-	cpu->cpu.round = below(4);
+	cpu->cpu.round = below(5);
 	begin(0x400000);
 	insn_pc = 0x400000;
 	forget_temps();

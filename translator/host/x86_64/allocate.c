@@ -215,7 +215,13 @@ static int find(struct Gen *g, enum IrClass class, unsigned avoid)
 	return r;
 }
 
-int x86_scratch(struct Gen *g, enum IrClass class) { return find(g, class, 0); }
+int x86_scratch(struct Gen *g, enum IrClass class)
+{
+	Ref d = g->ir->ins[g->n].d;
+
+	/* the result will be computed in its home, whoever is there */
+	return find(g, class, ref_is_var(d) && class_of(g, d) == class ? bit(g->var[d].home) : 0);
+}
 
 /* Empties REG, moving a temporary elsewhere. The value stays readable in REG until it is written. */
 static void vacate(struct Gen *g, enum IrClass class, int reg)

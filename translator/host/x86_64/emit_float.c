@@ -7,6 +7,9 @@
 static bool avx(void) { return x86_features & HAS_AVX; }
 static bool is_f64(const struct Ins *ins) { return ins->type == IR_F64; }
 
+/* Whether INS asks for another rounding mode than the host's register holds, which has none to maximum magnitude. */
+static bool rounds_otherwise(const struct Gen *g, const struct Ins *ins) { return ins->cond != g->ir->round || ins->cond == ROUND_MM; }
+
 /* Prefix of a scalar operation. */
 static unsigned scalar(enum IrType type) { return X_0F | (type == IR_F64 ? X_F2 : X_F3); }
 /* Prefix of the packed forms that compare or work on bits. */
@@ -479,9 +482,6 @@ static void emit_between(struct Gen *g, struct Ins *ins)
 	assign(g, ins, d, REP_ARITH, REP_ARITH);
 }
 
-/* Whether INS asks for another rounding mode than the unit runs under. */
-static bool rounds_otherwise(const struct Gen *g, const struct Ins *ins) { return ins->cond != g->ir->round; }
-
 /* A scratch register with the operand in A rounded to an integer in the mode that INS asks for; raises nothing but for a signaling NaN. */
 static int round_first(struct Gen *g, const struct Ins *ins, int a)
 {
@@ -706,7 +706,7 @@ static bool host_rounds(const struct Gen *g, const struct Ins *ins)
 			return true;
 		break;
 	}
-	return ins->cond == g->ir->round && ins->cond != ROUND_MM;
+	return !rounds_otherwise(g, ins);
 }
 
 void x86_emit_float(struct Gen *g, struct Ins *ins)
