@@ -41,19 +41,24 @@ static void advance(struct Arena *arena, size_t size)
 	arena->used = 0;
 }
 
-void *arena_alloc(struct Arena *arena, size_t size)
+void *arena_alloc_raw(struct Arena *arena, size_t size)
 {
 	size = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
 	if (!arena->current || arena->current->size - arena->used < size)
 		advance(arena, size);
 	void *p = arena->current->data + arena->used;
 	arena->used += size;
-	return memset(p, 0, size);
+	return p;
+}
+
+void *arena_alloc(struct Arena *arena, size_t size)
+{
+	return memset(arena_alloc_raw(arena, size), 0, size);
 }
 
 void *arena_grow(struct Arena *arena, const void *p, size_t old, size_t size)
 {
-	void *q = arena_alloc(arena, size);
+	void *q = arena_alloc_raw(arena, size);
 	if (old)
 		memcpy(q, p, old);
 	return q;

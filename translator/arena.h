@@ -14,7 +14,10 @@ struct Arena {
 /* Returns SIZE zeroed bytes aligned to 16, valid until arena_reset(). Aborts when the host is out of memory. */
 void *arena_alloc(struct Arena *arena, size_t size);
 
-/* Returns a copy of the OLD bytes at P in room for SIZE bytes, the rest zeroed. */
+/* The same with whatever is in the bytes. */
+void *arena_alloc_raw(struct Arena *arena, size_t size);
+
+/* Returns a copy of the OLD bytes at P in room for SIZE bytes; in the rest is whatever is there. */
 void *arena_grow(struct Arena *arena, const void *p, size_t old, size_t size);
 
 /* Forgets everything allocated. */

@@ -211,9 +211,7 @@ void ir_mark(struct Ir *ir, uint64_t pc, const void *bytes, unsigned length)
 		ir_begin_block(ir);
 	ir->insns = room(ir, ir->insns, ir->ninsns, &ir->insns_cap, sizeof *ir->insns);
 	struct IrInsn *insn = &ir->insns[ir->ninsns];
-	insn->pc = pc;
-	insn->length = length;
-	insn->opcode = 0;
+	*insn = (struct IrInsn){ .pc = pc, .length = length };
 	assert(length <= sizeof insn->bytes);
 	memcpy(insn->bytes, bytes, length);
 	if (length <= 4)

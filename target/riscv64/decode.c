@@ -9,33 +9,29 @@
 bool riscv_has[RISCV_EXT_COUNT];
 
 /* An index maps some bits of an opcode to the rows that fit them, rows with more mask bits first. */
-struct Field { uint8_t shift, width; };
 struct Index {
-	struct Field fields[4];
-	unsigned bits;                  /* sum of the widths */
+	unsigned bits;                  /* of its values */
+	unsigned (*of)(uint32_t opcode);
 	uint32_t *start;                /* 1 << bits, and one behind: where the rows of a value begin in rows */
 	uint16_t *rows;
 };
-/* The bits that tell rows apart: major opcode, funct3, funct7; of 16-bit instructions quadrant, funct3 and the two next funct fields. */
-static struct Index index32 = { .fields = { { 2, 5 }, { 12, 3 }, { 25, 7 } }, .bits = 15 };
-static struct Index index16 = { .fields = { { 0, 2 }, { 13, 3 }, { 10, 3 }, { 5, 2 } }, .bits = 10 };
 
-static unsigned index_of(const struct Index *index, uint32_t opcode)
+static inline uint32_t bits(uint32_t opcode, unsigned from, unsigned width)
 {
-	unsigned at = 0, value = 0;
-
-	for (unsigned i = 0; i < G_N_ELEMENTS(index->fields); i++) {
-		const struct Field *field = &index->fields[i];
-		value |= (opcode >> field->shift & ((1u << field->width) - 1)) << at;
-		at += field->width;
-	}
-	return value;
+	return opcode >> from & ((1u << width) - 1);
 }
+
+/* The bits that tell rows apart: major opcode, funct3, funct7; of 16-bit instructions quadrant, funct3 and the two next funct fields. */
+static inline unsigned index32_of(uint32_t op) { return bits(op, 2, 5) | bits(op, 12, 3) << 5 | bits(op, 25, 7) << 8; }
+static inline unsigned index16_of(uint32_t op) { return bits(op, 0, 2) | bits(op, 13, 3) << 2 | bits(op, 10, 3) << 5 | bits(op, 5, 2) << 8; }
+
+static struct Index index32 = { .bits = 15, .of = index32_of };
+static struct Index index16 = { .bits = 10, .of = index16_of };
 
 /* For each value of the index that INSN fits: counts it at START[value], or stores ROW there. */
 static void index_add(struct Index *index, const struct RiscvInsn *insn, uint32_t *start, int row)
 {
-	unsigned match = index_of(index, insn->match), free_bits = index_of(index, ~insn->mask);
+	unsigned match = index->of(insn->match), free_bits = index->of(~insn->mask);
 
 	for (unsigned sub = free_bits;; sub = (sub - 1) & free_bits) {
 		if (row < 0)
@@ -78,6 +74,9 @@ static void index_build(struct Index *index, unsigned length, const uint16_t *or
 	g_free(next);
 }
 
+/* What was decoded last: the translator asks whether an instruction polls, then for its IR. */
+static _Thread_local struct { uint32_t opcode; const struct RiscvInsn *row; } last;
+
 void riscv_decoder_build(void)
 {
 	uint16_t *order = g_new(uint16_t, riscv_ninsns);
@@ -88,16 +87,11 @@ void riscv_decoder_build(void)
 	index_build(&index32, 4, order);
 	index_build(&index16, 2, order);
 	g_free(order);
+	last.row = NULL;
 }
 
-const struct RiscvInsn *riscv_decode(uint32_t opcode)
+static inline const struct RiscvInsn *find_row(const struct Index *index, unsigned at, uint32_t opcode)
 {
-	const struct Index *index = (opcode & 3) == 3 ? &index32 : &index16;
-	assert(index->start);
-
-	if (index == &index16)
-		opcode &= 0xffff;
-	unsigned at = index_of(index, opcode);
 	for (uint32_t i = index->start[at]; i < index->start[at + 1]; i++) {
 		const struct RiscvInsn *insn = &riscv_insns[index->rows[i]];
 		if ((opcode & insn->mask) == insn->match)
@@ -106,12 +100,16 @@ const struct RiscvInsn *riscv_decode(uint32_t opcode)
 	return NULL;
 }
 
-/* -- operands ------------------------------------------------------------------------------------------------------ */
-
-static inline uint32_t bits(uint32_t opcode, unsigned from, unsigned width)
+const struct RiscvInsn *riscv_decode(uint32_t opcode)
 {
-	return opcode >> from & ((1u << width) - 1);
+	assert(index32.start);
+	if (last.row && last.opcode == opcode)
+		return last.row;
+	last.opcode = opcode;
+	return last.row = (opcode & 3) == 3 ? find_row(&index32, index32_of(opcode), opcode) : find_row(&index16, index16_of(opcode), opcode & 0xffff);
 }
+
+/* -- operands ------------------------------------------------------------------------------------------------------ */
 
 static inline int32_t sign_extend(uint32_t value, unsigned width)
 {
