@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading plugin libraries: what they import and contain, where they lie once loaded. */
-#include <capstone/capstone.h>
 #include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>
@@ -13,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "instrument/capstone.h"
 #include "instrument/host/machine.h"
 #include "instrument/loader.h"
 
@@ -164,18 +164,18 @@ static void scan_dynamic(struct LibraryFile *file, struct Scan *scan)
 
 /* -- floating point ----------------------------------------------------------------------------------------------------------- */
 
-static bool scan_code(csh capstone, const uint8_t *code, size_t size, uint64_t addr)
+static bool scan_code(const struct Capstone *cs, csh capstone, const uint8_t *code, size_t size, uint64_t addr)
 {
-	cs_insn *insn = cs_malloc(capstone);
+	cs_insn *insn = cs->malloc(capstone);
 	bool found = false;
 
 	while (size && !found) {
-		if (cs_disasm_iter(capstone, &code, &size, &addr, insn))
+		if (cs->disasm_iter(capstone, &code, &size, &addr, insn))
 			found = machine.computes(insn->mnemonic);
 		else
 			code++, size--, addr++;
 	}
-	cs_free(insn, 1);
+	cs->free(insn, 1);
 	return found;
 }
 
@@ -184,17 +184,18 @@ static bool scan_arithmetic(struct LibraryFile *file)
 {
 	Elf_Scn *section = NULL;
 	GElf_Shdr header;
+	const struct Capstone *cs = machine.capstone_arch < 0 ? NULL : capstone_load();
 	csh capstone;
 	bool found = false;
 
-	if (machine.capstone_arch < 0 || cs_open(machine.capstone_arch, machine.capstone_mode, &capstone) != CS_ERR_OK)
+	if (!cs || cs->open(machine.capstone_arch, machine.capstone_mode, &capstone) != CS_ERR_OK)
 		return true;
 	while (!found && (section = next_section(file->elf, section, SHT_PROGBITS, &header))) {
 		Elf_Data *data = header.sh_flags & SHF_EXECINSTR ? elf_getdata(section, NULL) : NULL;
 		if (data && data->d_buf)
-			found = scan_code(capstone, data->d_buf, data->d_size, header.sh_addr);
+			found = scan_code(cs, capstone, data->d_buf, data->d_size, header.sh_addr);
 	}
-	cs_close(&capstone);
+	cs->close(&capstone);
 	return found;
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Listings of host code under the guest instructions that it belongs to. */
-#include <capstone/capstone.h>
 #include <glib.h>
 #include <inttypes.h>
 
+#include "instrument/capstone.h"
 #include "translator/host/x86_64/backend.h"
 
 enum { MAX_MARKS = TRANSLATE_MAX_INSNS * 4 };
@@ -44,14 +44,15 @@ static void guest_line(const struct Ir *ir, uint32_t insn, GString *text)
 
 void x86_disassemble(const struct Block *block, const struct Ir *ir, GString *text)
 {
+	const struct Capstone *cs = capstone_load();
 	csh handle;
 	unsigned mark = 0, nmarks = block == marks.block ? marks.n : 0;
 
 	g_string_append_printf(text, "0x%" PRIx64 " key %x: %u bytes at %p, %u of tables\n", block->pc, block->key, block->code_size,
 			       (const void *)block->code, block->meta_size);
-	if (cs_open(CS_ARCH_X86, CS_MODE_64, &handle) != CS_ERR_OK)
-		return;
-	cs_insn *insn = cs_malloc(handle);
+	if (cs && cs->open(CS_ARCH_X86, CS_MODE_64, &handle) != CS_ERR_OK)
+		cs = NULL;
+	cs_insn *insn = cs ? cs->malloc(handle) : NULL;
 	const uint8_t *p = block->code;
 	size_t left = block->code_size;
 	uint64_t address = (uintptr_t)p;
@@ -59,7 +60,7 @@ void x86_disassemble(const struct Block *block, const struct Ir *ir, GString *te
 		uint32_t offset = p - block->code;
 		for (; mark < nmarks && marks.at[mark].offset <= offset; mark++)
 			guest_line(ir, marks.at[mark].insn, text);
-		if (!cs_disasm_iter(handle, &p, &left, &address, insn)) {
+		if (!cs || !cs->disasm_iter(handle, &p, &left, &address, insn)) {
 			g_string_append_printf(text, "0x%016" PRIx64 ":  .byte 0x%02x\n", address, *p);
 			p++;
 			left--;
@@ -79,6 +80,8 @@ void x86_disassemble(const struct Block *block, const struct Ir *ir, GString *te
 			address += 4;
 		}
 	}
-	cs_free(insn, 1);
-	cs_close(&handle);
+	if (!cs)
+		return;
+	cs->free(insn, 1);
+	cs->close(&handle);
 }
