@@ -16,14 +16,15 @@
 
 #include "instrument/log.h"
 #include "instrument/probe.h"
+#include "translator/block_table.h"
 #include "translator/cpus.h"
 #include "translator/kept.h"
 #include "translator/perfmap.h"
 
 enum {
-	HASH_BITS = 15, HASH_SIZE = 1 << HASH_BITS,
 	PAGE_BITS = 12,
-	CODE_ALIGN = 16,
+	CODE_ALIGN = 4,                 /* hosts that want more align by themselves */
+	SMALLEST_BLOCK = 32,            /* bytes of code on the average: room for block numbers */
 	CODE_ROOM = 256 << 10,          /* bytes of code and of meta that any one translation fits in */
 	META_RATIO = 2,                 /* address space for meta, in sizes of the code cache */
 	DEFAULT_SIZE = 128 << 20,
@@ -37,19 +38,17 @@ static struct {
 	uint8_t *fork_copy;             /* between fork_prepare and fork_done: the code for the child, or NULL */
 	uint8_t *meta, *meta_end, *meta_next;
 	uint8_t *code_first;            /* first byte behind the host's common code */
-	_Atomic(struct Block *) *hash;
 	GHashTable *pages;              /* guest page number -> first struct Block of its list */
-	struct Block **order;           /* blocks by rising code address */
+	Place *order;                   /* blocks by rising code address */
 	atomic_uint norder;
 	unsigned order_cap;
 	struct CacheStatistics statistics;
 	_Atomic uint64_t generation;    /* counts the times all blocks were forgotten */
 } cache;
 
-static unsigned hash_index(uint64_t pc, uint32_t key)
-{
-	return ((jump_tag(pc, key) >> 1) * 0x9e3779b97f4a7c15ull) >> (64 - HASH_BITS);
-}
+uint8_t *cache_places;
+
+static struct ExitSite *site_at(Place place) { return at_place(place); }
 
 /* -- memory ----------------------------------------------------------------------------------------------------- */
 
@@ -100,7 +99,7 @@ bool cache_init(size_t size, bool executable, char **error)
 	init_lock();
 	if (!size)
 		size = DEFAULT_SIZE;
-	size = MAX(size, (size_t)4 * CODE_ROOM) & ~(size_t)4095;
+	size = MIN(MAX(size, (size_t)4 * CODE_ROOM), ((size_t)UINT32_MAX + 1) * PLACE_UNIT / META_RATIO) & ~(size_t)4095;
 	cache.meta = mmap(NULL, size * META_RATIO, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (cache.meta == MAP_FAILED || !map_code(size, executable)) {
 		*error = g_strdup_printf("cannot map a code cache of %zu MiB: %s", size >> 20, g_strerror(errno));
@@ -108,11 +107,12 @@ bool cache_init(size_t size, bool executable, char **error)
 	}
 	cache.code_next = cache.code;
 	cache.code_end = cache.code + size;
-	cache.meta_next = cache.meta;
+	cache.meta_next = cache.meta + PLACE_FIRST * PLACE_UNIT;
 	cache.meta_end = cache.meta + size * META_RATIO;
-	cache.hash = g_malloc0(HASH_SIZE * sizeof *cache.hash);
+	cache_places = cache.meta;
+	block_table_init();
 	cache.pages = g_hash_table_new(NULL, NULL);
-	cache.order_cap = size / CODE_ALIGN / 4;
+	cache.order_cap = size / SMALLEST_BLOCK;
 	cache.order = mmap(NULL, cache.order_cap * sizeof *cache.order, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	g_assert(cache.order != MAP_FAILED);
@@ -156,13 +156,13 @@ void cache_commit_common(const struct CodeBuffer *buf)
 
 struct Block *cache_new_block(struct CodeBuffer *buf)
 {
-	struct Block *block = (struct Block *)align_up(buf->meta, 16);
+	struct Block *block = (struct Block *)buf->meta;
 
 	buf->meta = (uint8_t *)(block + 1);
 	return memset(block, 0, sizeof *block);
 }
 
-/* -- lists of blocks by guest page --------------------------------------------------------------------------------- */
+/* -- lists of blocks by guest page, forgotten ones included --------------------------------------------------------- */
 
 static gpointer page_key(uint64_t page)
 {
@@ -172,44 +172,50 @@ static gpointer page_key(uint64_t page)
 /* Pages of the first and the last byte of a block. */
 static uint64_t block_page(const struct Block *block, unsigned which)
 {
-	return (block->guest_start + (which ? block->guest_size - 1 : 0)) >> PAGE_BITS;
+	return (block_start(block) + (which ? block->guest_size - 1 : 0)) >> PAGE_BITS;
 }
 
 /* The link by which BLOCK continues PAGE's list. */
-static struct Block **page_link(struct Block *block, uint64_t page)
+static Place *page_link(struct Block *block, uint64_t page)
 {
 	return &block->next_page[block_page(block, 0) != page];
 }
 
+static struct Block *first_of(uint64_t page)
+{
+	return g_hash_table_lookup(cache.pages, page_key(page));
+}
+
 static void page_add(struct Block *block, uint64_t page)
 {
-	*page_link(block, page) = g_hash_table_lookup(cache.pages, page_key(page));
+	*page_link(block, page) = place_of(first_of(page));
 	g_hash_table_insert(cache.pages, page_key(page), block);
 }
 
 static void page_remove(struct Block *block, uint64_t page)
 {
-	struct Block *first = g_hash_table_lookup(cache.pages, page_key(page)), *at = first;
+	struct Block *at = first_of(page);
 
-	if (first == block) {
-		g_hash_table_insert(cache.pages, page_key(page), *page_link(block, page));
+	if (at == block) {
+		g_hash_table_insert(cache.pages, page_key(page), block_at(*page_link(block, page)));
 		return;
 	}
-	while (at && *page_link(at, page) != block)
-		at = *page_link(at, page);
+	while (at && block_at(*page_link(at, page)) != block)
+		at = block_at(*page_link(at, page));
 	assert(at);
 	*page_link(at, page) = *page_link(block, page);
+}
+
+bool cache_knows_page(uint64_t page)
+{
+	return g_hash_table_contains(cache.pages, page_key(page >> PAGE_BITS));
 }
 
 /* -- finding ---------------------------------------------------------------------------------------------------- */
 
 struct Block *cache_find(uint64_t pc, uint32_t key)
 {
-	struct Block *block = atomic_load_explicit(&cache.hash[hash_index(pc, key)], memory_order_acquire);
-
-	while (block && !(block->pc == pc && block->key == key && __atomic_load_n(&block->valid, __ATOMIC_ACQUIRE)))
-		block = __atomic_load_n(&block->next_hash, __ATOMIC_ACQUIRE);
-	return block;
+	return block_table_find(pc, key);
 }
 
 bool cache_has_code(const void *host_pc)
@@ -228,14 +234,14 @@ struct Block *cache_find_code(const void *host_pc)
 		return NULL;
 	while (low < high) {
 		unsigned middle = low + (high - low) / 2;
-		if (cache.order[middle]->code <= p)
+		if (block_at(cache.order[middle])->code <= p)
 			low = middle + 1;
 		else
 			high = middle;
 	}
 	if (!low)
 		return NULL;
-	struct Block *block = cache.order[low - 1];
+	struct Block *block = block_at(cache.order[low - 1]);
 	/* a return address may lie just behind the last call of a block */
 	return p <= block->code + block->code_size ? block : NULL;
 }
@@ -243,19 +249,16 @@ struct Block *cache_find_code(const void *host_pc)
 /* Makes BLOCK one that is found. */
 static void enter(struct Block *block)
 {
-	_Atomic(struct Block *) *bucket = &cache.hash[hash_index(block->pc, block->key)];
-
 	for (unsigned which = 0; which < 2; which++)
 		if (!which || block_page(block, 1) != block_page(block, 0))
 			page_add(block, block_page(block, which));
-	block->next_hash = atomic_load_explicit(bucket, memory_order_relaxed);
 	__atomic_store_n(&block->valid, true, __ATOMIC_RELEASE);
-	atomic_store_explicit(bucket, block, memory_order_release);
+	block_table_add(block);
 }
 
 void cache_commit(struct CodeBuffer *buf, struct Block *block)
 {
-	uint8_t *code_next = align_up(buf->start, CODE_ALIGN), *meta_next = align_up(buf->meta, 16);
+	uint8_t *code_next = align_up(buf->start, CODE_ALIGN), *meta_next = align_up(buf->meta, PLACE_UNIT);
 
 	cache.statistics.blocks++;
 	cache.statistics.regions += block->region;
@@ -265,7 +268,7 @@ void cache_commit(struct CodeBuffer *buf, struct Block *block)
 	cache.statistics.meta_bytes += meta_next - cache.meta_next;
 	cache.code_next = code_next;
 	cache.meta_next = meta_next;
-	cache.order[cache.norder] = block;
+	cache.order[cache.norder] = place_of(block);
 	atomic_store_explicit(&cache.norder, cache.norder + 1, memory_order_release);
 	enter(block);
 	if (perfmap_active())
@@ -283,24 +286,24 @@ void cache_revive(struct Block *block)
 /* Takes SITE out of the list of its target. */
 static void unlink_site(struct ExitSite *site)
 {
-	struct ExitSite **link = &site->target->incoming;
+	Place *link = &block_at(site->target)->incoming, place = place_of(site);
 
-	while (*link != site)
-		link = &(*link)->next;
+	while (*link != place)
+		link = &site_at(*link)->next;
 	*link = site->next;
-	site->target = NULL;
+	site->target = 0;
 }
 
 void cache_chain(struct ExitSite *site, struct Block *target)
 {
 	cache_lock();
 	assert(site->pc == target->pc);
-	if (site->from->valid && target->valid && site->target != target) {
+	if (exit_block(site)->valid && target->valid && block_at(site->target) != target) {
 		if (site->target)
 			unlink_site(site);
-		site->target = target;
+		site->target = place_of(target);
 		site->next = target->incoming;
-		target->incoming = site;
+		target->incoming = place_of(site);
 		host->chain(site, target);
 		cache.statistics.chains++;
 	}
@@ -309,51 +312,34 @@ void cache_chain(struct ExitSite *site, struct Block *target)
 
 static void unchain_incoming(struct Block *block)
 {
-	for (struct ExitSite *site = block->incoming, *next; site; site = next) {
-		next = site->next;
+	for (struct ExitSite *site = site_at(block->incoming), *next; site; site = next) {
+		next = site_at(site->next);
 		host->chain(site, NULL);
-		site->target = NULL;
-		site->next = NULL;
+		site->target = site->next = 0;
 	}
-	block->incoming = NULL;
+	block->incoming = 0;
 }
 
 static void forget_jump(struct Cpu *cpu, void *data)
 {
 	const struct Block *block = data;
-	struct Jump *jump = &cpu->jumps->entry[jump_index(block->pc, cpu->guest->insn_align)];
+	unsigned index = jump_index(block->pc, cpu->guest->insn_align);
+	struct Jump *jump = &cpu->jumps->entry[index];
 
-	if (__atomic_load_n(&jump->block, __ATOMIC_RELAXED) == block)
-		__atomic_store_n(&jump->tag, JUMP_NONE, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&jump->code, __ATOMIC_RELAXED) == block->code)
+		__atomic_store_n(&jump->tag, jump_none(index), __ATOMIC_SEQ_CST);
 }
 
-/* Nothing finds or enters the block any more; it stays in the lists of its pages. */
-static void forget(struct Block *block)
-{
-	_Atomic(struct Block *) *bucket = &cache.hash[hash_index(block->pc, block->key)];
-	struct Block *at = atomic_load_explicit(bucket, memory_order_relaxed);
-
-	__atomic_store_n(&block->valid, false, __ATOMIC_SEQ_CST);
-	if (at == block)
-		atomic_store_explicit(bucket, block->next_hash, memory_order_release);
-	else {
-		while (at->next_hash != block)
-			at = at->next_hash;
-		__atomic_store_n(&at->next_hash, block->next_hash, __ATOMIC_RELEASE);
-	}
-	unchain_incoming(block);
-	cpu_for_each(forget_jump, block);
-	cache.statistics.invalidations++;
-}
-
+/* The block stays in the lists of its pages. Kept ones do not: they are listed again when they come back. */
 void cache_forget(struct Block *block)
 {
 	if (!block->valid)
 		return;
-	forget(block);
-	for (unsigned which = 0; which < 2; which++)
-		if (!which || block_page(block, 1) != block_page(block, 0))
-			page_remove(block, block_page(block, which));
+	__atomic_store_n(&block->valid, false, __ATOMIC_SEQ_CST);
+	block_table_remove(block);
+	unchain_incoming(block);
+	cpu_for_each(forget_jump, block);
+	cache.statistics.invalidations++;
 }
 
 void cache_forget_containing(uint64_t addr)
@@ -361,9 +347,9 @@ void cache_forget_containing(uint64_t addr)
 	uint64_t page = addr >> PAGE_BITS;
 	struct Block *next;
 
-	for (struct Block *block = g_hash_table_lookup(cache.pages, page_key(page)); block; block = next) {
-		next = *page_link(block, page);
-		if (!block->region && addr - block->guest_start < block->guest_size)
+	for (struct Block *block = first_of(page); block; block = next) {
+		next = block_at(*page_link(block, page));
+		if (!block->region && addr - block_start(block) < block->guest_size)
 			cache_forget(block);
 	}
 }
@@ -373,11 +359,13 @@ void cache_forget_containing(uint64_t addr)
 /* Forgets the blocks of a page, which leaves cache.pages. */
 static void forget_page(uint64_t page)
 {
-	struct Block *block;
+	struct Block *next;
 
-	while ((block = g_hash_table_lookup(cache.pages, page_key(page)))) {
-		forget(block);
-		page_remove(block, page);
+	for (struct Block *block = first_of(page); block; block = next) {
+		next = block_at(*page_link(block, page));
+		if (!block->valid)
+			continue;
+		cache_forget(block);
 		for (unsigned which = 0; which < 2; which++)
 			if (block_page(block, which) != page)
 				page_remove(block, block_page(block, which));
@@ -428,6 +416,9 @@ static void refresh(struct Block *block)
 {
 	if (block->valid && !kept_matches(block)) {
 		cache_forget(block);
+		for (unsigned which = 0; which < 2; which++)
+			if (!which || block_page(block, 1) != block_page(block, 0))
+				page_remove(block, block_page(block, which));
 		kept_add(block);
 	}
 }
@@ -442,13 +433,13 @@ void cache_refresh(uint64_t addr, uint64_t len)
 	cache_lock();
 	if (last - first < 64) {
 		for (uint64_t page = first; page <= last; page++)
-			for (struct Block *block = g_hash_table_lookup(cache.pages, page_key(page)); block; block = next) {
-				next = *page_link(block, page);
+			for (struct Block *block = first_of(page); block; block = next) {
+				next = block_at(*page_link(block, page));
 				refresh(block);
 			}
 	} else {
 		for (unsigned i = 0, n = cache.norder; i < n; i++)
-			refresh(cache.order[i]);
+			refresh(block_at(cache.order[i]));
 	}
 	cache_unlock();
 }
@@ -483,7 +474,7 @@ static void forget_cpu(struct Cpu *cpu, void *data)
 {
 	(void)data;
 	for (unsigned i = 0; i < JUMPS_COUNT; i++)
-		cpu->jumps->entry[i].tag = JUMP_NONE;
+		cpu->jumps->entry[i].tag = jump_none(i);
 	__atomic_store_n(&cpu->leave_site, NULL, __ATOMIC_RELAXED);
 }
 
@@ -498,11 +489,10 @@ void cache_flush_all(void)
 		translator.env->code_dropped(((uintptr_t)key - 1) << PAGE_BITS);
 	g_hash_table_remove_all(cache.pages);
 	kept_clear();
-	for (unsigned i = 0; i < HASH_SIZE; i++)
-		atomic_store_explicit(&cache.hash[i], NULL, memory_order_relaxed);
+	block_table_clear();
 	atomic_store(&cache.norder, 0);
 	cache.code_next = cache.code_first;
-	cache.meta_next = cache.meta;
+	cache.meta_next = cache.meta + PLACE_FIRST * PLACE_UNIT;
 	cpu_for_each(forget_cpu, NULL);
 	if (host->flushed)
 		host->flushed();
@@ -563,7 +553,7 @@ void translator_fork_done(bool child)
 	if (child && perfmap_active()) {
 		perfmap_open();
 		for (unsigned i = 0; i < cache.norder && perfmap_active(); i++)
-			perfmap_add(cache.order[i]);
+			perfmap_add(block_at(cache.order[i]));
 	}
 	cache_unlock();
 	/* a recursive lock knows its owner, which in the child has another number, and refuses */

@@ -47,7 +47,7 @@ struct Cpu *cpu_memory_take(const struct Guest *guest, unsigned index)
 	struct Cpu *cpu = cpu_slots_of(index);
 
 	if (cpu) {
-		free(cpu->jumps);       /* of a thread that did not come through a fork */
+		jumps_free(cpu->jumps); /* of a thread that did not come through a fork */
 		memset(cpu, 0, guest->cpu_size);
 	} else {
 		cpu = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

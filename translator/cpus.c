@@ -63,6 +63,22 @@ static void *poll_page(const struct Cpu *cpu)
 	return (char *)cpu + cpu_poll_offset(cpu->guest);
 }
 
+struct JumpCache *jumps_new(void)
+{
+	struct JumpCache *jumps = mmap(NULL, sizeof *jumps, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (jumps == MAP_FAILED)
+		return NULL;
+	jumps->entry[0].tag = jump_none(0);
+	return jumps;
+}
+
+void jumps_free(struct JumpCache *jumps)
+{
+	if (jumps)
+		munmap(jumps, sizeof *jumps);
+}
+
 /* The smallest index that no cpu has. Under the list lock. */
 static unsigned free_index(void)
 {
@@ -77,7 +93,7 @@ static unsigned free_index(void)
 
 struct Cpu *cpu_new(const struct Guest *guest, const struct Environment *env, struct Task *task)
 {
-	struct JumpCache *jumps = aligned_alloc(64, sizeof *jumps);
+	struct JumpCache *jumps = jumps_new();
 
 	pthread_mutex_lock(&cpus.list_lock);
 	unsigned index = free_index();
@@ -86,8 +102,6 @@ struct Cpu *cpu_new(const struct Guest *guest, const struct Environment *env, st
 		fputs("forerun: out of memory for another cpu\n", stderr);
 		abort();
 	}
-	for (unsigned i = 0; i < JUMPS_COUNT; i++)
-		jumps->entry[i] = (struct Jump){ .tag = JUMP_NONE };
 	cpu->jumps = jumps;
 	cpu->guest = guest;
 	cpu->env = env;
@@ -109,7 +123,7 @@ void cpu_free(struct Cpu *cpu)
 	if (current == cpu)
 		current = NULL;
 	pthread_mutex_lock(&cpus.list_lock);
-	free(cpu->jumps);
+	jumps_free(cpu->jumps);
 	cpu->jumps = NULL;
 	struct Cpu **link = &cpus.first;
 	while (*link != cpu)
@@ -209,6 +223,12 @@ void cpu_callback_end(struct Cpu *cpu)
 {
 	__atomic_store_n(&cpu->in_callback, 0, __ATOMIC_SEQ_CST);
 	tell_who_waits();
+}
+
+bool cpus_may_stay(struct Cpu *cpu)
+{
+	/* who closes the gate interrupts the cpus that he finds running */
+	return !atomic_load(&cpu->interrupt) && !atomic_load(&cpus.closed);
 }
 
 static void ask_to_leave(struct Cpu *cpu, void *data)

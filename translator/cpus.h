@@ -9,6 +9,8 @@
  * entered, if the cpu is to look at Cpu.interrupt first. */
 bool cpus_enter(struct Cpu *cpu);
 void cpus_leave(struct Cpu *cpu);
+/* Whether a cpu that came out of translated code may enter it again with neither cpus_leave() nor cpus_enter(): nobody waits for it. */
+bool cpus_may_stay(struct Cpu *cpu);
 
 /* Reopens the poll page and clears Cpu.interrupt: before looking at what was pending. */
 void cpus_clear_interrupt(struct Cpu *cpu);

@@ -3,9 +3,35 @@
 #include "translator/decode.h"
 
 #include <glib.h>
+#include <limits.h>
 #include <string.h>
 
 #include "translator/region.h"
+
+enum { FETCH_BYTES = 64 };              /* at once: more than most blocks have */
+
+/* Fetches more bytes. False: there are none. */
+static bool fetch_more(struct Code *code)
+{
+	uint64_t pc = code->pc + code->length;
+	uint8_t *bytes = code->bytes + code->length;
+	size_t n = translator.env->fetch(pc, bytes, MIN(code->limit - code->length, FETCH_BYTES));
+	bool told = true;
+
+	/* From here on the environment tells of changes, so what is fetched then stays true until it does. Pages with blocks have been announced. What has been
+	 * mapped behind the bytes meanwhile has not. */
+	for (uint64_t page = pc & -(uint64_t)GUEST_PAGE; page < pc + n; page += GUEST_PAGE)
+		if (!cache_knows_page(page)) {
+			translator.env->code_made(page);
+			told = false;
+		}
+	if (!told)
+		n = translator.env->fetch(pc, bytes, n);
+	code->length += n;
+	if (!n)
+		code->limit = code->length;
+	return n != 0;
+}
 
 void decode_fetch(struct Code *code, uint64_t pc, unsigned max_insns)
 {
@@ -13,16 +39,25 @@ void decode_fetch(struct Code *code, uint64_t pc, unsigned max_insns)
 	size_t want = MIN((size_t)max_insns * guest->insn_max, sizeof code->bytes);
 
 	/* A block begins no instruction in a second page, but its last one may reach into it. */
-	want = MIN(want, GUEST_PAGE - (pc & (GUEST_PAGE - 1)) + guest->insn_max - (1u << guest->insn_align));
+	code->limit = MIN(want, GUEST_PAGE - (pc & (GUEST_PAGE - 1)) + guest->insn_max - (1u << guest->insn_align));
 	code->pc = pc;
-	code->length = translator.env->fetch(pc, code->bytes, want);
-	if (!code->length)
-		return;
-	/* From here on the environment tells of changes, so what is fetched now stays true until it does. What has been mapped behind it meanwhile has not been
-	 * announced. */
-	for (uint64_t page = pc & -(uint64_t)GUEST_PAGE; page < pc + code->length; page += GUEST_PAGE)
-		translator.env->code_made(page);
-	code->length = translator.env->fetch(pc, code->bytes, code->length);
+	code->length = 0;
+	fetch_more(code);
+}
+
+/* The length of the instruction at byte AT, all of which has been fetched, or 0. */
+static unsigned whole_insn(struct Code *code, size_t at)
+{
+	const struct Guest *guest = translator.guest;
+
+	for (;;) {
+		size_t available = code->length - at;
+		unsigned length = available < 1u << guest->insn_align ? UINT_MAX : guest->insn_length(code->bytes + at, MIN(available, guest->insn_max));
+		if (length <= available)
+			return length;
+		if (!fetch_more(code))
+			return 0;
+	}
 }
 
 /* The address that the instruction whose IR begins at INS may branch back to, or 0. */
@@ -46,18 +81,15 @@ static void insert_count(struct Ir *ir, unsigned at, uint64_t target)
 	ir->ins[at] = count;
 }
 
-size_t decode_block(struct Ir *ir, const struct Code *code, unsigned max_insns, bool counted)
+size_t decode_block(struct Ir *ir, struct Code *code, unsigned max_insns, bool counted)
 {
 	const struct Guest *guest = translator.guest;
 	size_t at = 0, page_end = GUEST_PAGE - (code->pc & (GUEST_PAGE - 1));
 
 	ir_begin_block(ir);
 	for (unsigned n = 0; n < max_insns && at < page_end; n++) {
-		size_t available = code->length - at;
-		if (available < 1u << guest->insn_align)
-			break;
-		unsigned length = guest->insn_length(code->bytes + at, MIN(available, guest->insn_max));
-		if (length > available)
+		unsigned length = whole_insn(code, at);
+		if (!length)
 			break;
 		ir_mark(ir, code->pc + at, code->bytes + at, length);
 		const struct IrInsn insn = ir->insns[ir->ninsns - 1];

@@ -10,18 +10,20 @@ enum {
 	GUEST_PAGE = 4096,
 };
 
-/* Guest code from one address on, fetched at once. */
+/* Guest code from one address on, fetched as decoding needs it. */
 struct Code {
 	uint64_t pc;
-	size_t length;                  /* bytes that are executable from PC on */
+	size_t length;                  /* bytes fetched, which are executable */
+	size_t limit;                   /* more are not wanted, or not there */
 	uint8_t bytes[DECODE_MAX_BYTES];
 };
 
-/* Fetches what a block of MAX_INSNS at PC can consist of, having told the environment of the pages. Under the translation lock, on a cpu's thread. */
+/* Prepares for a block of MAX_INSNS at PC and fetches its first bytes; Code.length is 0 if there are none. The environment is told of each page before what is
+ * used is read from it. Under the translation lock until the last decode_block(), on a cpu's thread. */
 void decode_fetch(struct Code *code, uint64_t pc, unsigned max_insns);
 
 /* Appends the guest instructions of CODE to IR, at most MAX_INSNS, up to the end of the block or of the page; always ends with an OPF_EXIT instruction. COUNTED: direct
  * branches backwards count how often they are reached (HEAT). Returns the number of bytes covered: 0 if there is not one whole instruction. */
-size_t decode_block(struct Ir *ir, const struct Code *code, unsigned max_insns, bool counted);
+size_t decode_block(struct Ir *ir, struct Code *code, unsigned max_insns, bool counted);
 
 #endif

@@ -49,26 +49,17 @@ static void dump_entry(struct Cpu *cpu, const struct Block *block)
 
 /* -- the loop ------------------------------------------------------------------------------------------------------ */
 
-/* The block at the cpu's pc if it is translated, found for indirect jumps from now on. Between cpus_enter() and cpus_leave(): no flush takes the
- * memory of blocks away meanwhile. */
-static struct Block *find_block(struct Cpu *cpu)
+/* Lets indirect jumps to the cpu's pc find BLOCK from now on. */
+static void remember_jump(struct Cpu *cpu, const struct Block *block)
 {
-	struct Jump *jump = &cpu->jumps->entry[jump_index(cpu->pc, cpu->guest->insn_align)];
-	uint64_t tag = jump_tag(cpu->pc, cpu->key);
+	unsigned index = jump_index(cpu->pc, cpu->guest->insn_align);
+	struct Jump *jump = &cpu->jumps->entry[index];
 
-	if (__atomic_load_n(&jump->tag, __ATOMIC_RELAXED) == tag)
-		return (struct Block *)jump->block;
-	statistics_count(COUNT_LOOKUP);
-	struct Block *block = cache_find(cpu->pc, cpu->key);
-	if (block && translator.chain && translator.indirect) {
-		jump->code = block->code;
-		__atomic_store_n(&jump->block, block, __ATOMIC_RELAXED);
-		__atomic_store_n(&jump->tag, tag, __ATOMIC_SEQ_CST);
-		/* whoever forgot the block meanwhile may have looked at this entry too early */
-		if (!__atomic_load_n(&block->valid, __ATOMIC_SEQ_CST))
-			__atomic_store_n(&jump->tag, JUMP_NONE, __ATOMIC_RELAXED);
-	}
-	return block;
+	__atomic_store_n(&jump->code, block->code, __ATOMIC_RELAXED);
+	__atomic_store_n(&jump->tag, jump_tag(cpu->pc, cpu->key), __ATOMIC_SEQ_CST);
+	/* whoever forgot the block meanwhile may have looked at this entry too early */
+	if (!__atomic_load_n(&block->valid, __ATOMIC_SEQ_CST))
+		__atomic_store_n(&jump->tag, jump_none(index), __ATOMIC_RELAXED);
 }
 
 /* The last exit is not to be chained to what runs next. Another cpu's full flush may do the same at this time. */
@@ -122,37 +113,64 @@ static void count_leave(const struct Cpu *cpu)
 	statistics_count(reason != COUNT_ENTER ? reason : COUNT_EXCEPTION);
 }
 
+/* The block at the cpu's pc, entered; NULL with Cpu.cause if there is none or the cpu is to leave. ENTERED: it counts as running translated code already. INDIRECT: the
+ * last block was left by an indirect jump. */
+static struct Block *next_block(struct Cpu *cpu, bool entered, bool indirect)
+{
+	struct Block *block = NULL;
+	uint64_t generation = 0;
+
+	for (;; entered = false) {
+		if (!entered && !cpus_enter(cpu)) {
+			cpu->cause = CAUSE_INTERRUPT;
+			return NULL;
+		}
+		/* From here on no flush takes the memory of blocks away. One that has been translated may already have gone. */
+		if (!block || generation != cache_generation() || !__atomic_load_n(&block->valid, __ATOMIC_ACQUIRE)) {
+			statistics_count(COUNT_LOOKUP);
+			cpu->key = cpu->guest->block_key(cpu);
+			block = cache_find(cpu->pc, cpu->key);
+		}
+		if (block)
+			break;
+		cpus_leave(cpu);
+		block = translate(cpu, cpu->pc, cpu->key, &generation);
+		if (!block) {
+			cpu->cause = CAUSE_FAULT_FETCH;
+			return NULL;
+		}
+	}
+	struct ExitSite *site = (struct ExitSite *)cpu->leave_site;
+	if (site && translator.chain)
+		cache_chain(site, block);
+	else if (indirect && translator.chain && translator.indirect)
+		remember_jump(cpu, block);
+	forget_leave_site(cpu);
+	return block;
+}
+
 /* Runs blocks until something is for the environment: Cpu.cause. */
 static void run_blocks(struct Cpu *cpu)
 {
-	do {
-		cpu->cause = CAUSE_NONE;
-		cpu->key = cpu->guest->block_key(cpu);
-		if (!cpus_enter(cpu)) {
-			cpu->cause = CAUSE_INTERRUPT;
+	bool entered = false, indirect = false;
+
+	cpu->cause = CAUSE_NONE;
+	for (;;) {
+		struct Block *block = next_block(cpu, entered, indirect);
+		if (!block)
 			return;
-		}
-		struct Block *block = find_block(cpu);
-		if (!block) {
-			cpus_leave(cpu);
-			if (!translate(cpu, cpu->pc, cpu->key)) {
-				cpu->cause = CAUSE_FAULT_FETCH;
-				return;
-			}
-			/* a flush may already have taken it away again: looked up like any other */
-			continue;
-		}
-		struct ExitSite *site = (struct ExitSite *)cpu->leave_site;
-		forget_leave_site(cpu);
-		if (site && translator.chain)
-			cache_chain(site, block);
 		if (log_wants(LOG_EXEC | LOG_CPU))
 			dump_entry(cpu, block);
 		host->enter(cpu, block);
-		cpus_leave(cpu);
 		if (log_wants(LOG_STATS))
 			count_leave(cpu);
-	} while (cpu->cause == CAUSE_NONE && !atomic_load(&cpu->interrupt));
+		entered = cpu->cause == CAUSE_NONE && cpus_may_stay(cpu);
+		if (!entered)
+			cpus_leave(cpu);
+		indirect = cpu->cause == CAUSE_NONE && !cpu->leave_site;
+		if (cpu->cause != CAUSE_NONE || (!entered && atomic_load(&cpu->interrupt)))
+			return;
+	}
 }
 
 void cpu_run(struct Cpu *cpu)

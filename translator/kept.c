@@ -11,55 +11,90 @@
 
 #include "translator/decode.h"
 
-/* A run of guest bytes. A block has one, a region one for each gap less piece; the last is empty. */
-struct Source {
+/* A run of guest bytes. A block has one, from its pc on, and of that only the bytes are stored; a region has one for each gap less piece, and an empty
+ * one behind the last. */
+struct Run {
 	uint64_t pc;
 	uint32_t length;
-	uint8_t bytes[];
+	const uint8_t *bytes;
+};
+
+/* What precedes the bytes of a region's run. */
+struct Header {
+	int32_t offset;                 /* from the region's pc */
+	uint32_t length;
 };
 
 enum {
 	KEPT_BITS = 12,
 	VERSIONS = 4,                   /* kept for one pc and key; more are of code that never comes back */
-	SOURCE_ALIGN = _Alignof(struct Source),
 };
 
-static struct Block *kept[1 << KEPT_BITS];      /* newest first, by Block.next_kept */
+static Place kept[1 << KEPT_BITS];      /* newest first, by Block.next_kept */
 
-static struct Block **bucket_of(uint64_t pc, uint32_t key)
+static Place *bucket_of(uint64_t pc, uint32_t key)
 {
 	return &kept[(jump_tag(pc, key) >> 1) * 0x9e3779b97f4a7c15ull >> (64 - KEPT_BITS)];
 }
 
 /* -- what a block was made of --------------------------------------------------------------------------------------- */
 
-static struct Source *next_source(const struct Source *source)
+static struct Run read_run(const struct Block *block, const uint8_t *p)
 {
-	return (struct Source *)(((uintptr_t)source->bytes + source->length + SOURCE_ALIGN - 1) & -(uintptr_t)SOURCE_ALIGN);
+	struct Header header;
+
+	memcpy(&header, p, sizeof header);
+	return (struct Run){ .pc = block->pc + (int64_t)header.offset, .length = header.length, .bytes = p + sizeof header };
+}
+
+static struct Run first_run(const struct Block *block)
+{
+	if (block->region)
+		return read_run(block, block_source(block));
+	return (struct Run){ .pc = block->pc, .length = block->guest_size, .bytes = block_source(block) };
+}
+
+static struct Run next_run(const struct Block *block, const struct Run *run)
+{
+	return block->region ? read_run(block, run->bytes + run->length) : (struct Run){ .length = 0 };
+}
+
+/* Ends a run at TO with what it turned out to be; returns what is behind it. */
+static uint8_t *write_run(uint8_t *to, struct Header header)
+{
+	memcpy(to, &header, sizeof header);
+	return to + sizeof header + header.length;
 }
 
 bool kept_record(struct CodeBuffer *buf, struct Block *block, const struct Ir *unit)
 {
-	struct Source *source = (struct Source *)(((uintptr_t)buf->meta + SOURCE_ALIGN - 1) & -(uintptr_t)SOURCE_ALIGN);
-	/* no instruction takes more than a header of its own and its bytes */
-	size_t most = (unit->ninsns + 1) * (sizeof *source + sizeof unit->insns->bytes + SOURCE_ALIGN);
+	size_t header = block->region ? sizeof(struct Header) : 0;
+	uint8_t *to = buf->meta;
+	uint64_t pc = unit->ninsns ? unit->insns[0].pc : 0;
+	uint32_t length = 0;
 
-	if (buf->meta_end - (uint8_t *)source < (ptrdiff_t)most)
+	/* no instruction takes more than a header of its own and its bytes */
+	if (buf->meta_end - to < (ptrdiff_t)((unit->ninsns + 2) * (header + sizeof unit->insns->bytes)))
 		return false;
-	block->source = source;
-	*source = (struct Source){ .pc = unit->ninsns ? unit->insns[0].pc : 0 };
 	for (unsigned i = 0; i < unit->ninsns; i++) {
 		const struct IrInsn *insn = &unit->insns[i];
-		if (source->pc + source->length != insn->pc) {
-			source = next_source(source);
-			*source = (struct Source){ .pc = insn->pc };
+		if (pc + length != insn->pc) {
+			g_assert(block->region);
+			to = write_run(to, (struct Header){ pc - block->pc, length });
+			pc = insn->pc;
+			length = 0;
 		}
-		memcpy(source->bytes + source->length, insn->bytes, insn->length);
-		source->length += insn->length;
+		memcpy(to + header + length, insn->bytes, insn->length);
+		length += insn->length;
 	}
-	source = next_source(source);
-	*source = (struct Source){ .length = 0 };
-	buf->meta = source->bytes;
+	if (block->region) {
+		to = write_run(to, (struct Header){ pc - block->pc, length });
+		to = write_run(to, (struct Header){ .length = 0 });
+	} else {
+		g_assert(pc == block->pc && length == block->guest_size);
+		to += length;
+	}
+	buf->meta = to;
 	return true;
 }
 
@@ -67,10 +102,10 @@ bool kept_matches(const struct Block *block)
 {
 	uint8_t now[256];
 
-	for (const struct Source *source = block->source; source->length; source = next_source(source))
-		for (uint32_t at = 0; at < source->length;) {
-			size_t step = MIN(source->length - at, sizeof now);
-			if (translator.env->fetch(source->pc + at, now, step) != step || memcmp(now, source->bytes + at, step) != 0)
+	for (struct Run run = first_run(block); run.length; run = next_run(block, &run))
+		for (uint32_t at = 0; at < run.length;) {
+			size_t step = MIN(run.length - at, sizeof now);
+			if (translator.env->fetch(run.pc + at, now, step) != step || memcmp(now, run.bytes + at, step) != 0)
 				return false;
 			at += step;
 		}
@@ -81,29 +116,32 @@ bool kept_matches(const struct Block *block)
 
 void kept_add(struct Block *block)
 {
-	struct Block **link = bucket_of(block->pc, block->key);
+	Place *link = bucket_of(block->pc, block->key);
 	unsigned versions = 0;
 
 	block->next_kept = *link;
-	*link = block;
+	*link = place_of(block);
 	for (link = &block->next_kept; *link;) {
-		if ((*link)->pc == block->pc && (*link)->key == block->key && ++versions >= VERSIONS)
-			*link = (*link)->next_kept;
+		struct Block *older = block_at(*link);
+		if (older->pc == block->pc && older->key == block->key && ++versions >= VERSIONS)
+			*link = older->next_kept;
 		else
-			link = &(*link)->next_kept;
+			link = &older->next_kept;
 	}
 }
 
 static void watch(const struct Block *block)
 {
-	for (const struct Source *source = block->source; source->length; source = next_source(source))
-		for (uint64_t page = source->pc & -(uint64_t)GUEST_PAGE; page < source->pc + source->length; page += GUEST_PAGE)
+	for (struct Run run = first_run(block); run.length; run = next_run(block, &run))
+		for (uint64_t page = run.pc & -(uint64_t)GUEST_PAGE; page < run.pc + run.length; page += GUEST_PAGE)
 			translator.env->code_made(page);
 }
 
 struct Block *kept_take(uint64_t pc, uint32_t key)
 {
-	for (struct Block **link = bucket_of(pc, key), *block; (block = *link); link = &block->next_kept) {
+	struct Block *block;
+
+	for (Place *link = bucket_of(pc, key); (block = block_at(*link)); link = &block->next_kept) {
 		if (block->pc != pc || block->key != key)
 			continue;
 		/* in this order, as for fetching: a byte that changed in between would be missed */

@@ -72,7 +72,7 @@ struct Request {
 	bool region;                    /* the loop whose head is PC and that the branch at BRANCH closes, else the block at PC */
 	uint64_t branch;
 	unsigned max_insns;             /* of a block */
-	const struct Code *code;        /* of a block */
+	struct Code *code;              /* of a block */
 };
 
 /* The first stage: false if there is no guest code. */
@@ -115,7 +115,7 @@ static struct Block *build(const struct Request *r, struct CodeBuffer *buf, enum
 	block->pc = r->pc;
 	block->key = r->key;
 	block->region = r->region;
-	block->guest_start = start;
+	block->guest_before = r->pc - start;
 	block->guest_size = size;
 	block->ninsns = ir->ninsns;
 	GString *text = log_wants(LOG_OUT_ASM) ? g_string_new("OUT:\n") : NULL;
@@ -167,7 +167,7 @@ static struct Block *translate_block(struct Cpu *cpu, uint64_t pc, uint32_t key,
 	return code.length ? translate_locked(&r, result) : NULL;
 }
 
-void translate_region(struct Cpu *cpu)
+void translate_region(struct Cpu *cpu, struct Block *block)
 {
 	struct Request r = { .cpu = cpu, .key = translator.guest->block_key(cpu), .region = true, .branch = cpu->pc };
 	enum EmitResult result;
@@ -177,13 +177,16 @@ void translate_region(struct Cpu *cpu)
 	if (!busy && region_head(cpu->pc, r.key, &scratch, &r.pc)) {
 		struct Block *old = cache_find(r.pc, r.key);
 		busy = true;
-		if (!(old && old->region) && translate_locked(&r, &result)) {
+		if (!region_given_up(r.pc) && !(old && old->region) && translate_locked(&r, &result)) {
 			if (old)
 				cache_forget(old);
 		} else {
-			/* it stays blocks, or others outside of it lead to its head: they need not count any more */
+			/* It stays blocks, or others outside of it lead to its head: they need not count any more. Each goes when it has counted enough. */
 			region_give_up(r.pc);
-			cache_forget_containing(cpu->pc);
+			if (block)
+				cache_forget(block);
+			else
+				cache_forget_containing(cpu->pc);
 		}
 		busy = false;
 	}
@@ -239,12 +242,12 @@ static void flush_all(void *data)
 		cache_flush_all();
 }
 
-struct Block *translate(struct Cpu *cpu, uint64_t pc, uint32_t key)
+struct Block *translate(struct Cpu *cpu, uint64_t pc, uint32_t key, uint64_t *generation)
 {
 	for (;;) {
 		enum EmitResult result = EMIT_OK;
 		cache_lock();
-		uint64_t generation = cache_generation();
+		uint64_t full = cache_generation();
 		struct Block *block = cache_find(pc, key);
 		if (!block && translator.keep && (block = kept_take(pc, key)))
 			cache_revive(block);
@@ -254,6 +257,11 @@ struct Block *translate(struct Cpu *cpu, uint64_t pc, uint32_t key)
 			block = translate_block(cpu, pc, key, &result);
 			busy = false;
 		}
+		if (block && cpu->leave_site && translator.chain) {
+			cache_chain((struct ExitSite *)cpu->leave_site, block);
+			__atomic_store_n(&cpu->leave_site, NULL, __ATOMIC_RELAXED);
+		}
+		*generation = cache_generation();
 		cache_unlock();
 		if (block || result == EMIT_OK) {
 			if (!block)
@@ -261,6 +269,6 @@ struct Block *translate(struct Cpu *cpu, uint64_t pc, uint32_t key)
 			return block;
 		}
 		/* full: a unit never fills an empty cache, so this ends */
-		cpu_exclusive(flush_all, &generation);
+		cpu_exclusive(flush_all, &full);
 	}
 }

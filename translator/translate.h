@@ -6,9 +6,10 @@
 #include "translator/host/host.h"
 #include "translator/translator.h"
 
-/* Translates the block at PC under KEY, or returns the one that another thread has just made. NULL: no executable code there; Cpu.fault_addr says where.
- * On the cpu's thread, not holding locks. */
-struct Block *translate(struct Cpu *cpu, uint64_t pc, uint32_t key);
+/* Translates the block at PC under KEY, or returns the one that another thread has just made, and chains Cpu.leave_site to it. NULL: no executable code there;
+ * Cpu.fault_addr says where. The block may be gone as soon as another cpu runs an exclusive section: *GENERATION is the cache_generation() it belongs to. On the
+ * cpu's thread, not holding locks. */
+struct Block *translate(struct Cpu *cpu, uint64_t pc, uint32_t key, uint64_t *generation);
 
 /* The guest address that the memory instruction at Cpu.pc accesses, from the registers in CPU: for hosts that do not tell it (x86-64 does not for non-canonical
  * ones). False if it cannot be known. On the cpu's thread, outside translated code. */
@@ -16,24 +17,32 @@ bool translate_fault_address(const struct Cpu *cpu, uint64_t *addr);
 
 enum { TRANSLATE_MAX_INSNS = 512 };     /* no block is longer */
 
-/* The branch at the cpu's pc has been counted hot: makes the loop that it closes a region, if it is one. Translated code calls it at HEAT and goes on where it
- * was; what it runs may be forgotten then, but stays in place. All guest state is in the cpu. On the cpu's thread. */
-void translate_region(struct Cpu *cpu);
+/* The branch at the cpu's pc, in BLOCK (NULL: whichever), has been counted hot: makes the loop that it closes a region, if it is one. Translated code calls it at
+ * HEAT and goes on where it was; what it runs may be forgotten then, but stays in place. All guest state is in the cpu. On the cpu's thread. */
+void translate_region(struct Cpu *cpu, struct Block *block);
 
 /* Recent targets of indirect branches of one cpu; translated code reads it. */
-enum { JUMPS_BITS = 12, JUMPS_COUNT = 1 << JUMPS_BITS };
+enum { JUMPS_BITS = 14, JUMPS_COUNT = 1 << JUMPS_BITS };
 struct JumpCache {
 	struct Jump {
-		uint64_t tag;           /* jump_tag(), or JUMP_NONE */
+		uint64_t tag;           /* jump_tag(), or jump_none() */
 		const uint8_t *code;    /* Block.code */
-		const struct Block *block;
-		uint64_t spare;
 	} entry[JUMPS_COUNT];
 };
-#define JUMP_NONE (~(uint64_t)0)        /* the tag of no pc */
-/* Where the jump to PC is looked up: ((pc >> insn_align) & (JUMPS_COUNT - 1)). */
+/* The tag of no pc that is looked up at INDEX: what fresh memory holds, but for the first entry. */
+static inline uint64_t jump_none(unsigned index) { return index ? 0 : ~(uint64_t)0; }
+/* Memory for a cpu: no targets. NULL: there is none. */
+struct JumpCache *jumps_new(void);
+void jumps_free(struct JumpCache *jumps);       /* or NULL */
+/* Where the jump to PC is looked up: ((pc >> insn_align) & (JUMPS_COUNT - 1)). A tag of 0 is looked up at 0. */
 static inline uint64_t jump_tag(uint64_t pc, uint32_t key) { return pc ^ ((uint64_t)key << 56); }
 static inline unsigned jump_index(uint64_t pc, unsigned insn_align) { return (pc >> insn_align) & (JUMPS_COUNT - 1); }
+
+/* Places, of blocks and exits. */
+extern uint8_t *cache_places;           /* what they count from */
+static inline Place place_of(const void *p) { return p ? ((const uint8_t *)p - cache_places) / PLACE_UNIT : 0; }
+static inline void *at_place(Place place) { return place ? cache_places + (size_t)place * PLACE_UNIT : NULL; }
+static inline struct Block *block_at(Place place) { return (struct Block *)at_place(place); }
 
 /* -- cache.c: under the translation lock unless said otherwise */
 bool cache_init(size_t size, bool executable, char **error);
@@ -48,6 +57,7 @@ bool cache_reserve(struct CodeBuffer *buf);
 struct Block *cache_new_block(struct CodeBuffer *buf);  /* zeroed, taken from BUF->meta */
 void cache_commit(struct CodeBuffer *buf, struct Block *block);         /* found from now on */
 void cache_revive(struct Block *block);                 /* a forgotten one is found again */
+bool cache_knows_page(uint64_t page);                   /* code_made() has been called for the page at that address, and code_dropped() has not */
 void cache_forget(struct Block *block);                 /* nothing finds or enters it any more */
 void cache_forget_containing(uint64_t addr);            /* the same for all blocks, but regions, made of the guest byte at ADDR */
 void cache_commit_common(const struct CodeBuffer *buf); /* after Host.init: what it wrote stays for ever */

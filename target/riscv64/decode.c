@@ -8,40 +8,35 @@
 
 bool riscv_has[RISCV_EXT_COUNT];
 
-/* An index maps some bits of an opcode to the rows that fit them, rows with more mask bits first. */
-struct Index {
-	unsigned bits;                  /* of its values */
-	unsigned (*of)(uint32_t opcode);
-	uint32_t *start;                /* 1 << bits, and one behind: where the rows of a value begin in rows */
-	uint16_t *rows;
-};
-
 static inline uint32_t bits(uint32_t opcode, unsigned from, unsigned width)
 {
 	return opcode >> from & ((1u << width) - 1);
 }
 
-/* The bits that tell rows apart: major opcode, funct3, funct7; of 16-bit instructions quadrant, funct3 and the two next funct fields. */
-static inline unsigned index32_of(uint32_t op) { return bits(op, 2, 5) | bits(op, 12, 3) << 5 | bits(op, 25, 7) << 8; }
-static inline unsigned index16_of(uint32_t op) { return bits(op, 0, 2) | bits(op, 13, 3) << 2 | bits(op, 10, 3) << 5 | bits(op, 5, 2) << 8; }
+/* The index: rows by some bits of the opcode, those with more mask bits first. Lists of 16-bit instructions are chosen by quadrant, funct3 and the two next funct
+ * fields. Lists of 32-bit instructions are chosen by major opcode and funct3; where rows also differ in the upper seven bits, by those. So the
+ * index of what programs consist of is a few cache lines. */
+enum { COARSE16 = 1 << 10, COARSE32 = 1 << 8, FINE32 = 1 << 7, SPLIT = 0x8000, GROUPS = 32 };
+static struct {
+	uint16_t coarse32[COARSE32];    /* number of a list, or SPLIT + that of the first of FINE32 lists */
+	uint16_t *start;                /* by list, and one behind the last; those of 16-bit instructions come first */
+	uint16_t *rows;
+} decoder;
 
-static struct Index index32 = { .bits = 15, .of = index32_of };
-static struct Index index16 = { .bits = 10, .of = index16_of };
-
-/* For each value of the index that INSN fits: counts it at START[value], or stores ROW there. */
-static void index_add(struct Index *index, const struct RiscvInsn *insn, uint32_t *start, int row)
+static inline unsigned list16(uint32_t op) { return bits(op, 0, 2) | bits(op, 13, 3) << 2 | bits(op, 10, 3) << 5 | bits(op, 5, 2) << 8; }
+static inline unsigned coarse32(uint32_t op) { return bits(op, 2, 5) | bits(op, 12, 3) << 5; }
+static inline unsigned list32(uint32_t op)
 {
-	unsigned match = index->of(insn->match), free_bits = index->of(~insn->mask);
-
-	for (unsigned sub = free_bits;; sub = (sub - 1) & free_bits) {
-		if (row < 0)
-			start[match | sub]++;
-		else
-			index->rows[start[match | sub]++] = row;
-		if (!sub)
-			break;
-	}
+	unsigned list = decoder.coarse32[coarse32(op)];
+	return list & SPLIT ? (list & ~SPLIT) + bits(op, 25, 7) : list;
 }
+
+/* Opcodes with every bit that list16(), coarse32() or the fine choice looks at, and a number that has these bits: the reverse. */
+static uint32_t spread16(unsigned list)
+{
+	return bits(list, 0, 2) | bits(list, 2, 3) << 13 | bits(list, 5, 3) << 10 | bits(list, 8, 2) << 5;
+}
+static uint32_t spread32(unsigned coarse, unsigned fine) { return 3 | bits(coarse, 0, 5) << 2 | bits(coarse, 5, 3) << 12 | fine << 25; }
 
 static int compare_rows(const void *a, const void *b)
 {
@@ -51,27 +46,77 @@ static int compare_rows(const void *a, const void *b)
 	return fixed_i != fixed_j ? fixed_j - fixed_i : (int)i - (int)j;
 }
 
-static void index_build(struct Index *index, unsigned length, const uint16_t *order)
+/* Appends to TO the rows of FROM that agree with OPCODE in the bits LOOKED at. */
+static void choose(GArray *to, const GArray *from, uint32_t opcode, uint32_t looked)
 {
-	unsigned count = 1u << index->bits;
-	uint32_t *start = g_new0(uint32_t, count + 1), *next = g_new(uint32_t, count + 1), total = 0;
-
-	for (unsigned i = 0; i < riscv_ninsns; i++)
-		if (riscv_insns[i].length == length && riscv_has[riscv_insns[i].extension])
-			index_add(index, &riscv_insns[i], start, -1);
-	for (unsigned i = 0; i <= count; i++) {
-		uint32_t here = i < count ? start[i] : 0;
-		start[i] = next[i] = total;
-		total += here;
+	for (unsigned i = 0; i < from->len; i++) {
+		uint16_t row = g_array_index(from, uint16_t, i);
+		const struct RiscvInsn *insn = &riscv_insns[row];
+		if (!((opcode ^ insn->match) & insn->mask & looked))
+			g_array_append_val(to, row);
 	}
-	g_free(index->rows);
-	index->rows = g_new(uint16_t, total + 1);
-	for (unsigned i = 0; i < riscv_ninsns; i++)
-		if (riscv_insns[order[i]].length == length && riscv_has[riscv_insns[order[i]].extension])
-			index_add(index, &riscv_insns[order[i]], next, order[i]);
-	g_free(index->start);
-	index->start = start;
-	g_free(next);
+}
+
+static void add_list(GArray *start, GArray *rows, const GArray *from, uint32_t opcode, uint32_t looked)
+{
+	uint16_t at = rows->len;
+
+	g_array_append_val(start, at);
+	choose(rows, from, opcode, looked);
+}
+
+/* The rows of the configured cpu with LENGTH bytes. */
+static GArray *rows_of_length(unsigned length)
+{
+	GArray *rows = g_array_new(FALSE, FALSE, sizeof(uint16_t));
+
+	for (unsigned i = 0; i < riscv_ninsns; i++) {
+		uint16_t row = i;
+		if (riscv_insns[i].length == length && riscv_has[riscv_insns[i].extension])
+			g_array_append_val(rows, row);
+	}
+	g_array_sort(rows, compare_rows);
+	return rows;
+}
+
+static void build_index16(GArray *start, GArray *rows)
+{
+	GArray *all = rows_of_length(2), *groups[GROUPS];
+
+	/* lists are numbered by group first: the low bits of list16() */
+	for (unsigned group = 0; group < GROUPS; group++) {
+		groups[group] = g_array_new(FALSE, FALSE, sizeof(uint16_t));
+		choose(groups[group], all, spread16(group), spread16(GROUPS - 1));
+	}
+	for (unsigned list = 0; list < COARSE16; list++)
+		add_list(start, rows, groups[list % GROUPS], spread16(list), spread16(COARSE16 - 1));
+	for (unsigned group = 0; group < GROUPS; group++)
+		g_array_free(groups[group], TRUE);
+	g_array_free(all, TRUE);
+}
+
+static void build_index32(GArray *start, GArray *rows)
+{
+	GArray *all = rows_of_length(4), *group = g_array_new(FALSE, FALSE, sizeof(uint16_t)), *here = g_array_new(FALSE, FALSE, sizeof(uint16_t));
+
+	for (unsigned i = 0; i < COARSE32; i++) {
+		unsigned coarse = i % (COARSE32 / GROUPS) * GROUPS + i / (COARSE32 / GROUPS);   /* one group after the other */
+		bool split = false;
+		if (i % (COARSE32 / GROUPS) == 0) {
+			g_array_set_size(group, 0);
+			choose(group, all, spread32(coarse, 0), spread32(GROUPS - 1, 0));
+		}
+		g_array_set_size(here, 0);
+		choose(here, group, spread32(coarse, 0), spread32(COARSE32 - 1, 0));
+		for (unsigned i = 0; i < here->len; i++)
+			split |= bits(riscv_insns[g_array_index(here, uint16_t, i)].mask, 25, 7) != 0;
+		decoder.coarse32[coarse] = start->len | (split ? SPLIT : 0);
+		for (unsigned fine = 0; fine < (split ? FINE32 : 1); fine++)
+			add_list(start, rows, here, spread32(coarse, fine), spread32(COARSE32 - 1, split ? FINE32 - 1 : 0));
+	}
+	g_array_free(all, TRUE);
+	g_array_free(group, TRUE);
+	g_array_free(here, TRUE);
 }
 
 /* What was decoded last: the translator asks whether an instruction polls, then for its IR. */
@@ -79,34 +124,36 @@ static _Thread_local struct { uint32_t opcode; const struct RiscvInsn *row; } la
 
 void riscv_decoder_build(void)
 {
-	uint16_t *order = g_new(uint16_t, riscv_ninsns);
+	GArray *start = g_array_new(FALSE, FALSE, sizeof(uint16_t)), *rows = g_array_new(FALSE, FALSE, sizeof(uint16_t));
 
-	for (unsigned i = 0; i < riscv_ninsns; i++)
-		order[i] = i;
-	qsort(order, riscv_ninsns, sizeof *order, compare_rows);
-	index_build(&index32, 4, order);
-	index_build(&index16, 2, order);
-	g_free(order);
+	build_index16(start, rows);
+	build_index32(start, rows);
+	g_assert(start->len < SPLIT && rows->len <= UINT16_MAX);
+	uint16_t end = rows->len;
+	g_array_append_val(start, end);
+	g_free(decoder.start);
+	g_free(decoder.rows);
+	decoder.start = (uint16_t *)(void *)g_array_free(start, FALSE);
+	decoder.rows = (uint16_t *)(void *)g_array_free(rows, FALSE);
 	last.row = NULL;
-}
-
-static inline const struct RiscvInsn *find_row(const struct Index *index, unsigned at, uint32_t opcode)
-{
-	for (uint32_t i = index->start[at]; i < index->start[at + 1]; i++) {
-		const struct RiscvInsn *insn = &riscv_insns[index->rows[i]];
-		if ((opcode & insn->mask) == insn->match)
-			return insn;
-	}
-	return NULL;
 }
 
 const struct RiscvInsn *riscv_decode(uint32_t opcode)
 {
-	assert(index32.start);
+	assert(decoder.start);
 	if (last.row && last.opcode == opcode)
 		return last.row;
 	last.opcode = opcode;
-	return last.row = (opcode & 3) == 3 ? find_row(&index32, index32_of(opcode), opcode) : find_row(&index16, index16_of(opcode), opcode & 0xffff);
+	last.row = NULL;
+	if ((opcode & 3) != 3)
+		opcode &= 0xffff;
+	unsigned list = (opcode & 3) == 3 ? list32(opcode) : list16(opcode);
+	for (unsigned i = decoder.start[list]; i < decoder.start[list + 1]; i++) {
+		const struct RiscvInsn *insn = &riscv_insns[decoder.rows[i]];
+		if ((opcode & insn->mask) == insn->match)
+			return last.row = insn;
+	}
+	return NULL;
 }
 
 /* -- operands ------------------------------------------------------------------------------------------------------ */

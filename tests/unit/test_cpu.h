@@ -65,7 +65,7 @@ static void setup(void)
 	cpu->cpu.guest = &test_guest;
 	cpu->cpu.jumps = &jumps;
 	for (unsigned i = 0; i < JUMPS_COUNT; i++)
-		jumps.entry[i].tag = JUMP_NONE;
+		jumps.entry[i].tag = jump_none(i);
 	memory = g_malloc0(MEMORY);
 	forbidden = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	code = g_malloc(ROOM);
@@ -94,8 +94,8 @@ static inline void begin(uint64_t pc)
 
 static struct Block *emit_unit(void)
 {
-	struct Block *block = arena_alloc(&arena, sizeof *block);
-	struct CodeBuffer buf = { .start = code + code_used, .end = code + ROOM, .meta = meta + meta_used, .meta_end = meta + ROOM };
+	struct Block *block = memset(meta + meta_used, 0, sizeof *block);
+	struct CodeBuffer buf = { .start = code + code_used, .end = code + ROOM, .meta = (uint8_t *)(block + 1), .meta_end = meta + ROOM };
 
 	ir_check(ir, "test");
 	block->pc = ir->pc;
@@ -103,7 +103,7 @@ static struct Block *emit_unit(void)
 	if (host_interp.emit(ir, &buf, block, NULL) != EMIT_OK)
 		abort();
 	code_used = buf.start - code;
-	meta_used = buf.meta - meta;
+	meta_used = (buf.meta - meta + 7) & ~(size_t)7;
 	return block;
 }
 

@@ -80,7 +80,7 @@ static void setup(void)
 	cpu->cpu.guest = &guest;
 	cpu->cpu.jumps = &jumps;
 	for (unsigned i = 0; i < JUMPS_COUNT; i++)
-		jumps.entry[i].tag = JUMP_NONE;
+		jumps.entry[i].tag = jump_none(i);
 	memory = g_malloc0(MEMORY);
 	forbidden = mmap(NULL, 16384, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int fd = memfd_create("code", 0);
@@ -120,13 +120,14 @@ static void begin(uint64_t pc)
 
 static struct Block *emit_with(const struct Host *h, GString *text)
 {
-	struct Block *block = arena_alloc(&arena, sizeof *block);
-	struct CodeBuffer buf = interp_buf;
+	struct CodeBuffer interp = interp_buf, *buf = h == &host_interp ? &interp : &x86_buf;
+	struct Block *block = memset(buf->meta, 0, sizeof *block);
 
+	buf->meta = (uint8_t *)(block + 1);
 	ir_check(ir, "test");
 	block->pc = ir->pc;
 	block->valid = true;
-	ck_assert_int_eq(h->emit(ir, h == &host_interp ? &buf : &x86_buf, block, text), EMIT_OK);
+	ck_assert_int_eq(h->emit(ir, buf, block, text), EMIT_OK);
 	return block;
 }
 
@@ -888,16 +889,16 @@ START_TEST(chained_exits)
 	ck_assert_uint_eq(block->nexits, 2);
 	cpu->x[3] = cpu->x[15] = 0;
 	run(&host_x86_64, block);
-	ck_assert_ptr_eq(cpu->cpu.leave_site, &block->exits[0]);
+	ck_assert_ptr_eq(cpu->cpu.leave_site, &block_exits(block)[0]);
 	ck_assert_uint_eq(cpu->cpu.pc, 0x1000);
 	ck_assert_uint_eq(cpu->x[3], 1);
-	host_x86_64.chain(&block->exits[0], block);
+	host_x86_64.chain(&block_exits(block)[0], block);
 	run(&host_x86_64, block);
 	ck_assert_uint_eq(cpu->x[3], 1000);
 	ck_assert_uint_eq(cpu->x[15], 1000);
 	ck_assert_uint_eq(cpu->cpu.pc, 0x2000);
-	ck_assert_ptr_eq(cpu->cpu.leave_site, &block->exits[1]);
-	host_x86_64.chain(&block->exits[0], NULL);
+	ck_assert_ptr_eq(cpu->cpu.leave_site, &block_exits(block)[1]);
+	host_x86_64.chain(&block_exits(block)[0], NULL);
 	cpu->x[3] = 0;
 	run(&host_x86_64, block);
 	ck_assert_uint_eq(cpu->x[3], 1);
@@ -915,7 +916,7 @@ START_TEST(indirect_exits)
 		ir_exit_indirect(ir, 17, EXIT_RETURN, 0);
 		struct Block *block = emit_with(&host_x86_64, NULL);
 		struct Jump *jump = &jumps.entry[jump_index(0x1000, 1)];
-		jump->tag = JUMP_NONE;
+		jump->tag = jump_none(jump - jumps.entry);
 		cpu->x[3] = 0;
 		run(&host_x86_64, block);
 		ck_assert_uint_eq(cpu->cpu.pc, 0x1000);
@@ -925,7 +926,7 @@ START_TEST(indirect_exits)
 		run(&host_x86_64, block);
 		ck_assert_uint_eq(cpu->cpu.pc, 0x2000);
 		ck_assert_uint_eq(cpu->x[3], 100);
-		jump->tag = JUMP_NONE;
+		jump->tag = jump_none(jump - jumps.entry);
 	}
 }
 END_TEST
@@ -1150,10 +1151,12 @@ START_TEST(rooms)
 			ir_into2(ir, IR_DIVS, IR_I64, below(NINT), below(NINT), below(NINT));
 		ir_exit(ir, 0x2000, EXIT_JUMP, 0);
 		struct CodeBuffer buf = x86_buf;
-		struct Block block = { .pc = 0x1000 };
+		struct Block *block = (struct Block *)buf.meta;
+		*block = (struct Block){ .pc = 0x1000 };
+		buf.meta = (uint8_t *)(block + 1);
 		buf.end = buf.start + room;
 		memset(buf.end, 0xaa, 64);
-		enum EmitResult result = host_x86_64.emit(ir, &buf, &block, NULL);
+		enum EmitResult result = host_x86_64.emit(ir, &buf, block, NULL);
 		ck_assert(result == EMIT_OK || (result == EMIT_NO_ROOM && buf.start == x86_buf.start));
 		for (unsigned i = 0; i < 64; i++)
 			ck_assert_uint_eq(x86_buf.start[room + i], 0xaa);

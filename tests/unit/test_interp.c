@@ -368,22 +368,22 @@ START_TEST(exits_chain)
 	struct Block *second = emit_unit();
 
 	ck_assert_uint_eq(first->nexits, 2);
-	ck_assert_uint_eq(first->exits[1].pc, 0x2000);
+	ck_assert_uint_eq(block_exits(first)[1].pc, 0x2000);
 	enter(first);
 	ck_assert_uint_eq(cpu->cpu.cause, CAUSE_NONE);
 	ck_assert_uint_eq(cpu->cpu.pc, 0x2000);
-	ck_assert_ptr_eq(cpu->cpu.leave_site, &first->exits[1]);
-	host_interp.chain(&first->exits[1], second);
+	ck_assert_ptr_eq(cpu->cpu.leave_site, &block_exits(first)[1]);
+	host_interp.chain(&block_exits(first)[1], second);
 	enter(first);
 	ck_assert_uint_eq(cpu->cpu.pc, 0x1000);
-	ck_assert_ptr_eq(cpu->cpu.leave_site, &second->exits[0]);
-	host_interp.chain(&second->exits[0], first);
+	ck_assert_ptr_eq(cpu->cpu.leave_site, &block_exits(second)[0]);
+	host_interp.chain(&block_exits(second)[0], first);
 	enter(first);
 	ck_assert_uint_eq(cpu->cpu.pc, 0x3000);
 	ck_assert_uint_eq(cpu->r[0], 50);
 	ck_assert_uint_eq(cpu->r[1], 48);
-	ck_assert_ptr_eq(cpu->cpu.leave_site, &first->exits[0]);
-	host_interp.chain(&second->exits[0], NULL);
+	ck_assert_ptr_eq(cpu->cpu.leave_site, &block_exits(first)[0]);
+	host_interp.chain(&block_exits(second)[0], NULL);
 	cpu->r[0] = 0;
 	enter(first);
 	ck_assert_uint_eq(cpu->cpu.pc, 0x1000);
@@ -415,7 +415,7 @@ START_TEST(indirect_exits_use_the_jump_cache)
 	ck_assert_ptr_null(cpu->cpu.leave_site);
 	struct Jump *jump = &jumps.entry[jump_index(0x2000, test_guest.insn_align)];
 	jump->tag = jump_tag(0x2000, 0);
-	jump->block = second;
+	jump->code = second->code;
 	enter(first);
 	ck_assert_uint_eq(cpu->cpu.cause, CAUSE_BREAKPOINT);
 	ck_assert_uint_eq(cpu->cpu.pc, 0x2000);
@@ -429,16 +429,17 @@ START_TEST(emit_says_when_room_is_short)
 {
 	end();
 	for (size_t room = 0; room < 512; room += 16) {
-		struct Block block = { .pc = 0x1000 };
-		struct CodeBuffer buf = { .start = code, .end = code + room, .meta = meta, .meta_end = meta + ROOM };
+		struct Block *block = (struct Block *)meta;
+		*block = (struct Block){ .pc = 0x1000 };
+		struct CodeBuffer buf = { .start = code, .end = code + room, .meta = (uint8_t *)(block + 1), .meta_end = meta + ROOM };
 		memset(code, 0xcc, 1024);
-		if (host_interp.emit(ir, &buf, &block, NULL) == EMIT_OK)
+		if (host_interp.emit(ir, &buf, block, NULL) == EMIT_OK)
 			ck_assert(buf.start <= buf.end);
 		ck_assert_uint_eq(code[room], 0xcc);
 	}
-	struct Block block = { .pc = 0x1000 };
-	struct CodeBuffer buf = { .start = code, .end = code + ROOM, .meta = meta, .meta_end = meta + 8 };
-	ck_assert_int_eq(host_interp.emit(ir, &buf, &block, NULL), EMIT_NO_ROOM);
+	struct Block *block = (struct Block *)meta;
+	struct CodeBuffer buf = { .start = code, .end = code + ROOM, .meta = (uint8_t *)(block + 1), .meta_end = (uint8_t *)(block + 1) + 8 };
+	ck_assert_int_eq(host_interp.emit(ir, &buf, block, NULL), EMIT_NO_ROOM);
 }
 END_TEST
 

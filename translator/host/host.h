@@ -26,36 +26,47 @@ enum EmitResult {
 	EMIT_TOO_BIG,                   /* beyond the host's limits: the translator cuts the unit shorter and tries again */
 };
 
+/* A block or exit in the memory for META: bytes from where that begins, in units of 8. 0 is nothing. */
+typedef uint32_t Place;
+enum { PLACE_UNIT = 8, PLACE_FIRST = 2 };       /* none is before PLACE_FIRST */
+
+/* Limits of one translation: bytes of code, and number of exits. */
+enum { EXIT_PATCH_BITS = 20, EXIT_INDEX_BITS = 12 };
+
 /* A place in a block's code that jumps out of it to a known guest address, and can be made to jump straight to that block. */
 struct ExitSite {
 	uint64_t pc;                    /* guest address */
-	uint32_t patch;                 /* offset from Block.code to the field to patch, host's own meaning */
+	uint32_t patch : EXIT_PATCH_BITS;       /* offset from Block.code to the field to patch, host's own meaning */
+	uint32_t index : EXIT_INDEX_BITS;       /* among the exits of its block */
 	uint32_t stub;                  /* offset from Block.code where the unchained exit continues */
-	struct Block *target;           /* what it is chained to, or NULL. Under the cache lock */
-	struct ExitSite *next;          /* other exits chained to the same target, by Block.incoming */
-	struct Block *from;
+	Place target;                   /* block that it is chained to. Under the cache lock */
+	Place next;                     /* other exit chained to the same target, by Block.incoming */
 };
 
-/* One translation. Lives in the cache until the next full flush. */
+/* One translation. Lives in the cache until the next full flush. In memory its exits follow it, then the host's own tables, then the guest's
+ * bytes (kept.c). There are many: every word counts. */
 struct Block {
 	uint64_t pc;                    /* guest address of the entry */
-	uint32_t key;
-	uint64_t guest_start;           /* the guest bytes it was made from lie in guest_size bytes from here on, in at most two pages: */
-	uint32_t guest_size;            /* for a block, pc and up to the end of its last instruction */
 	const uint8_t *code;            /* executable entry; for the interpreter: its own program */
 	uint32_t code_size;
+	uint32_t guest_size;            /* bytes from block_start(), in at most two pages, hold the guest code it was made from */
+	int32_t guest_before;           /* what of them precedes pc; 0 for all but regions */
+	uint32_t meta_size;             /* bytes of the host's tables */
 	uint16_t ninsns, nexits;
+	uint8_t key;
 	bool region;                    /* a whole loop */
 	bool valid;                     /* false once invalidated: not found any more, nothing jumps to it */
-	struct ExitSite *exits;         /* nexits of them */
-	struct ExitSite *incoming;
-	const uint8_t *meta;            /* host's own tables */
-	uint32_t meta_size;
-	const struct Source *source;    /* kept.c: the guest bytes it was made from */
-	struct Block *next_kept;        /* kept.c */
-	struct Block *next_hash;        /* cache.c */
-	struct Block *next_page[2];     /* cache.c: lists by guest page of first and last byte */
+	Place incoming;                 /* cache.c: exits that are chained to it */
+	Place next_page[2];             /* cache.c: lists by guest page of first and last byte */
+	Place next_kept;                /* kept.c */
 };
+_Static_assert(sizeof(struct Block) % PLACE_UNIT == 0 && sizeof(struct ExitSite) % PLACE_UNIT == 0, "blocks and exits have places");
+
+static inline uint64_t block_start(const struct Block *block) { return block->pc - block->guest_before; }
+static inline struct ExitSite *block_exits(const struct Block *block) { return (struct ExitSite *)(block + 1); }
+static inline const uint8_t *block_meta(const struct Block *block) { return (const uint8_t *)(block_exits(block) + block->nexits); }
+static inline const uint8_t *block_source(const struct Block *block) { return block_meta(block) + block->meta_size; }
+static inline struct Block *exit_block(const struct ExitSite *site) { return (struct Block *)(site - site->index) - 1; }
 
 /* What the machine code of a function shows. */
 struct FunctionFacts {
@@ -74,8 +85,8 @@ struct Host {
 	 * BUF->start. Returns false if this machine's processor lacks what the host needs (WHY gets a static line). */
 	bool (*init)(struct CodeBuffer *buf, const struct Guest *guest, const char **why);
 
-	/* Allocates and emits the unit IR to BUF: fills in code, code_size, exits, nexits, meta of BLOCK (exits from ARENA-independent memory:
-	 * BUF->meta) and advances BUF->start and BUF->meta. Under the translation lock. TEXT, if not NULL, receives a listing with host addresses (-d out_asm). */
+	/* Allocates and emits the unit IR to BUF: fills in code, code_size, nexits, meta_size of BLOCK, which BUF->meta is right behind, and there its exits
+	 * and tables; advances BUF->start and BUF->meta. Under the translation lock. TEXT, if not NULL, receives a listing with host addresses (-d out_asm). */
 	enum EmitResult (*emit)(struct Ir *ir, struct CodeBuffer *buf, struct Block *block, struct _GString *text);
 
 	/* Runs translated code of CPU from BLOCK until something needs the run loop; sets Cpu.cause, Cpu.pc, Cpu.leave_site (a struct ExitSite that may

@@ -115,14 +115,12 @@ static void resolve_labels(struct Emit *e)
 	}
 }
 
-static void fill_exits(struct Emit *e, struct Block *block)
+static void fill_exits(struct Emit *e)
 {
 	for (unsigned i = 0; i < e->ir->nexits; i++) {
 		struct Way *way = &e->ways[i];
 		*way = (struct Way){ .pc = e->ir->exits[i].pc, .site = &e->exits[i] };
-		e->exits[i] = (struct ExitSite){
-			.pc = way->pc, .from = block, .patch = (uint8_t *)way - (uint8_t *)e->program,
-		};
+		e->exits[i] = (struct ExitSite){ .pc = way->pc, .index = i, .patch = (uint8_t *)way - (uint8_t *)e->program };
 	}
 }
 
@@ -145,12 +143,15 @@ enum EmitResult interp_emit(struct Ir *ir, struct CodeBuffer *buf, struct Block 
 	uint8_t *program = align(buf->start), *consts = align(program + sizeof(struct Program) + steps * sizeof(struct Step));
 	uint8_t *ways = align(consts + ir->nconsts * sizeof *ir->consts);
 	uint8_t *called = align(ways + ir->nexits * sizeof(struct Way)), *end = called + ir->ncalls * sizeof(struct Called);
-	uint8_t *exits = align(buf->meta), *meta_end = exits + ir->nexits * sizeof(struct ExitSite);
+	struct ExitSite *exits = block_exits(block);
+	uint8_t *meta_end = (uint8_t *)(exits + ir->nexits);
 	if (end > buf->end || meta_end > buf->meta_end)
 		return EMIT_NO_ROOM;
+	if (end - program >= 1 << EXIT_PATCH_BITS || ir->nexits >= 1 << EXIT_INDEX_BITS)
+		return EMIT_TOO_BIG;
 
 	struct Emit e = {
-		.ir = ir, .program = (struct Program *)program, .exits = (struct ExitSite *)exits, .ways = (struct Way *)ways,
+		.ir = ir, .program = (struct Program *)program, .exits = exits, .ways = (struct Way *)ways,
 		.called = (struct Called *)called, .label_step = arena_alloc(ir->arena, (ir->nlabels + 1) * sizeof(uint32_t)),
 		.pc = ir->pc, .wide = wide,
 	};
@@ -160,13 +161,11 @@ enum EmitResult interp_emit(struct Ir *ir, struct CodeBuffer *buf, struct Block 
 	for (unsigned i = 0; i < ir->nins; i++)
 		emit_ins(&e, &ir->ins[i]);
 	resolve_labels(&e);
-	fill_exits(&e, block);
+	fill_exits(&e);
 	block->code = program;
 	block->code_size = end - program;
-	block->exits = e.exits;
 	block->nexits = ir->nexits;
-	block->meta = exits;
-	block->meta_size = meta_end - exits;
+	block->meta_size = 0;
 	buf->start = end;
 	buf->meta = meta_end;
 	if (text)

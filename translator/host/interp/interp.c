@@ -23,8 +23,8 @@ static bool init(struct CodeBuffer *buf, const struct Guest *guest, const char *
 
 static void chain(struct ExitSite *site, struct Block *block)
 {
-	struct Way *way = (struct Way *)(uintptr_t)(site->from->code + site->patch);
-	__atomic_store_n(&way->chained, block, __ATOMIC_RELEASE);
+	struct Way *way = (struct Way *)(uintptr_t)(exit_block(site)->code + site->patch);
+	__atomic_store_n(&way->chained, block ? (const struct Program *)block->code : NULL, __ATOMIC_RELEASE);
 }
 
 static uint64_t guest_pc(const struct Block *block, const void *pc)

@@ -39,7 +39,7 @@ _Static_assert(sizeof(struct Step) == 40, "a step is five words");
 /* A way out of a block to a known address. */
 struct Way {
 	uint64_t pc;
-	const struct Block *chained;    /* or NULL; written by Host.chain while others run */
+	const struct Program *chained;  /* of the block there, or NULL; written by Host.chain while others run */
 	struct ExitSite *site;
 };
 

@@ -88,18 +88,18 @@ static uint64_t get_state(const uint8_t *p, unsigned mem)
 	return access_extend(value, mem);
 }
 
-/* The block that an indirect exit to Cpu.pc goes on with, or NULL. */
-static const struct Block *recent_jump(const struct Cpu *cpu)
+/* The program that an indirect exit to Cpu.pc goes on with, or NULL. */
+static const struct Program *recent_jump(const struct Cpu *cpu)
 {
 	const struct Jump *jump = &cpu->jumps->entry[jump_index(cpu->pc, cpu->guest->insn_align)];
 
-	return __atomic_load_n(&jump->tag, __ATOMIC_SEQ_CST) == jump_tag(cpu->pc, cpu->key) ? jump->block : NULL;
+	return __atomic_load_n(&jump->tag, __ATOMIC_SEQ_CST) == jump_tag(cpu->pc, cpu->key) ? (const struct Program *)jump->code : NULL;
 }
 
-/* Leaves a block for a known address: the block to go on with, or NULL for the run loop. */
-static const struct Block *take(struct Cpu *cpu, const struct Way *way)
+/* Leaves a block for a known address: the program to go on with, or NULL for the run loop. */
+static const struct Program *take(struct Cpu *cpu, const struct Way *way)
 {
-	const struct Block *next = __atomic_load_n(&way->chained, __ATOMIC_ACQUIRE);
+	const struct Program *next = __atomic_load_n(&way->chained, __ATOMIC_ACQUIRE);
 
 	cpu->pc = way->pc;
 	if (next && !atomic_load_explicit(&cpu->interrupt, memory_order_relaxed))
@@ -133,9 +133,9 @@ static const uint32_t canonical_nan32 = 0x7fc00000;
 #define CASE_FPC(name, fn) CASE_BOTH(name, sf_f64_##fn(cpu, A, B), sf_f32_##fn(cpu, A, B))
 #define CASE_FROM(name, from) CASE_BOTH(name, sf_##from##_to_f64(cpu, A, s->cond), sf_##from##_to_f32(cpu, A, s->cond))
 
-/* Runs one program. Returns the block to go on with, or NULL with Cpu.cause, pc and leave_site set. TEMPS has room for the program's
+/* Runs one program. Returns the one to go on with, or NULL with Cpu.cause, pc and leave_site set. TEMPS has room for the program's
  * temporaries. */
-static const struct Block *run(struct Cpu *cpu, const struct Program *program, uint8_t *temps)
+static const struct Program *run(struct Cpu *cpu, const struct Program *program, uint8_t *temps)
 {
 	uint64_t self = (uintptr_t)cpu;
 	const struct Bases b = { { (uint8_t *)cpu, temps, (uint8_t *)(uintptr_t)program->consts, (uint8_t *)&self } };
@@ -233,7 +233,7 @@ static const struct Block *run(struct Cpu *cpu, const struct Program *program, u
 		case CODE_HEAT: case CODE_HEAT_32:
 			if (__builtin_add_overflow(*(uint32_t *)((uint8_t *)cpu + s->imm), translator.heat_step,
 						   (uint32_t *)((uint8_t *)cpu + s->imm)))
-				translate_region(cpu);
+				translate_region(cpu, NULL);
 			break;
 		case CODE_BR: case CODE_BR_32: s = program->steps + s->imm - 1; break;
 		case CODE_BRCOND: if (ir_eval_cond(s->cond, IR_I64, A, B)) s = program->steps + s->imm - 1; break;
@@ -270,18 +270,17 @@ static const struct Block *run(struct Cpu *cpu, const struct Program *program, u
 }
 
 /* Runs one block with room for its temporaries on the stack. */
-static __attribute__((noinline)) const struct Block *run_block(struct Cpu *cpu, const struct Block *block)
+static __attribute__((noinline)) const struct Program *run_block(struct Cpu *cpu, const struct Program *program)
 {
-	const struct Program *program = (const struct Program *)block->code;
 	struct { _Alignas(16) uint8_t bytes[TEMP_SIZE]; } temps[program->ntemps];
 
 	return run(cpu, program, temps[0].bytes);
 }
 
-static __attribute__((noinline)) void run_chain(struct Cpu *cpu, const struct Block *block)
+static __attribute__((noinline)) void run_chain(struct Cpu *cpu, const struct Program *program)
 {
-	while (block)
-		block = run_block(cpu, block);
+	while (program)
+		program = run_block(cpu, program);
 }
 
 void interp_enter(struct Cpu *cpu, const struct Block *block)
@@ -293,6 +292,6 @@ void interp_enter(struct Cpu *cpu, const struct Block *block)
 	cpu->spill[0] = 0;
 	cpu->host_frame = &frame;
 	if (!sigsetjmp(frame.fault, 0))
-		run_chain(cpu, block);
+		run_chain(cpu, (const struct Program *)block->code);
 	cpu->host_frame = NULL;
 }

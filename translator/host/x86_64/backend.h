@@ -58,6 +58,7 @@ struct Common {
 	const uint8_t *leave_fault;     /* the same, and Cpu.host_fp and collected are */
 	const uint8_t *store_pins;      /* called: stores the base map's registers; keeps all registers */
 	const uint8_t *call_saved;      /* called: spill[0] = rax(spill[0] .. spill[5]); keeps all registers but flags, rax is spill[7] after it */
+	const uint8_t *hot;             /* called from where a branch back has been counted hot, all globals in memory; keeps all registers */
 	const uint8_t *pool;
 	const uint8_t *fp_flags;        /* copy of x86_fp_flags */
 	const uint8_t *fp_control;      /* by FPX_*: four bytes, MXCSR with those flags, and the exceptions of the others unmasked */
@@ -115,7 +116,7 @@ enum {
 
 enum { NOBODY = 0xffff };
 
-/* In ExitSite.patch and stub while offsets are not final: counted from the cold section. */
+/* In ExitSite.stub while offsets are not final, all of which count from the cold section: ExitSite.patch does, too. */
 #define SITE_COLD 0x80000000u
 
 /* Bits of Gen.last, by instruction: the operand's variable is not used again (temporaries: is dead); for the result: not read again in the unit. */
@@ -147,7 +148,7 @@ struct Gen {
 	const uint8_t *known;           /* NULL, or what is known at the labels of the second version, by label - nknown and global */
 	unsigned nknown;                /* labels of the first version */
 	uint32_t slots[SPILL_SLOTS / 32];
-	struct ExitSite *sites, *sites_at;      /* under construction, and where they will be */
+	struct ExitSite *sites;
 	unsigned nsites;
 	uint16_t pinned[48];            /* all variables with a home */
 	unsigned npinned;
@@ -240,6 +241,9 @@ void x86_emit_heat(struct Gen *g, struct Ins *ins);
 void x86_leave_fault_raise(struct Gen *g, unsigned cause);      /* a guest exception from here; no change of state */
 void x86_store_all(struct Gen *g);              /* stores all stale globals; no change of state, no register used */
 void x86_store_pc(struct Gen *g, bool hot);     /* Cpu.pc = the current mark's; HOT: in line, so that later code may rely on it */
+
+/* A branch back in the code at the return address spill[1] has been counted hot. On the cpu's thread, called from translated code. */
+void x86_hot(struct Cpu *cpu);
 
 /* -- additions.c. They change the flags, and no register. */
 /* Puts off an addition, or makes it now. */

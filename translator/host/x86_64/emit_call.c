@@ -135,12 +135,27 @@ static void emit_conditional(struct Gen *g, struct Ins *ins, const struct IrCall
 
 void x86_emit_heat(struct Gen *g, struct Ins *ins)
 {
-	static const struct IrCall call = { .fn = translate_region, .flags = IRC_READS | IRC_FP, .nargs = 1, .args = { REF_CPU } };
-
 	x86_collect_additions(g);
 	asm_op(g->as, 0x81, 0, cpu_mem(ins->imm), 4);
 	asm_32(g->as, translator.heat_step);
-	emit_cold_call(g, x86_jcc_cold(g, CC_B), &call);
+	unsigned jump = x86_jcc_cold(g, CC_B);
+	x86_begin_cold(g);
+	x86_cold_here(g, jump);
+	x86_store_all(g);
+	asm_call(g->as, FIX_ABSOLUTE, (uintptr_t)backend.common.hot);
+	x86_record(g, RECORD_CALL);
+	x86_back(g);
+	x86_end_cold(g);
+	g->pc_stored = 0;
+}
+
+void x86_hot(struct Cpu *cpu)
+{
+	const void *from = (const void *)(uintptr_t)cpu->spill[1];
+	struct Block *block = cache_find_code(from);
+
+	cpu->pc = x86_guest_pc(block, from);
+	translate_region(cpu, block);
 }
 
 /* -- in line --------------------------------------------------------------------------------------------------------------------------- */

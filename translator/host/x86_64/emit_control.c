@@ -80,13 +80,13 @@ static void align_field(struct Asm *as, uint8_t *from, unsigned opcode)
 static uint32_t add_site(struct Gen *g, uint64_t pc, unsigned opcode)
 {
 	struct ExitSite *site = &g->sites[g->nsites];
-	ptrdiff_t at = (uint8_t *)(g->sites_at + g->nsites) - backend.meta_base;
-
-	g->nsites++;
-	*site = (struct ExitSite){ .pc = pc, .patch = (asm_offset(g->as) + opcode) | (g->as == &g->cold ? SITE_COLD : 0) };
+	ptrdiff_t at = (uint8_t *)site - backend.meta_base;
+	bool cold = g->as == &g->cold;
 	/* a jump that precedes its own stub in the cold section: the stub comes right behind */
-	site->stub = asm_offset(&g->cold) + (g->as == &g->cold ? opcode + 4 : 0);
-	uint32_t stub = site->stub;
+	uint32_t stub = asm_offset(&g->cold) + (cold ? opcode + 4 : 0);
+
+	*site = (struct ExitSite){ .pc = pc, .patch = asm_offset(g->as) + opcode, .index = g->nsites, .stub = stub | (cold ? SITE_COLD : 0) };
+	g->nsites++;
 	struct Asm *as = g->as;
 	if (as == &g->cold) {
 		asm_jump(as, FIX_COLD, stub);
@@ -96,7 +96,7 @@ static uint32_t add_site(struct Gen *g, uint64_t pc, unsigned opcode)
 		asm_call(g->as, FIX_ABSOLUTE, (uintptr_t)backend.common.leave_exit);
 		asm_32(g->as, at);
 	} else {
-		asm_mov_imm(g->as, RAX, (uintptr_t)(g->sites_at + g->nsites - 1));
+		asm_mov_imm(g->as, RAX, (uintptr_t)site);
 		asm_jump(g->as, FIX_ABSOLUTE, (uintptr_t)backend.common.leave_site);
 	}
 	g->as = as;
@@ -153,6 +153,8 @@ static void emit_exit_cond(struct Gen *g, struct Ins *ins)
 	x86_end_cold(g);
 }
 
+enum { JUMP_BITS = 4 };
+
 /* Looks the target up in the cpu's jump cache. */
 static void emit_exit_indirect(struct Gen *g, struct Ins *ins)
 {
@@ -167,11 +169,11 @@ static void emit_exit_indirect(struct Gen *g, struct Ins *ins)
 	unsigned align = backend.guest->insn_align;
 
 	asm_mov_load(g->as, 0, entry, rm_reg(target));
-	if (align < 5)
-		asm_shift_imm(g->as, 4, 0, rm_reg(entry), 5 - align);
-	else if (align > 5)
-		asm_shift_imm(g->as, 5, 0, rm_reg(entry), align - 5);
-	asm_alu_imm(g->as, ALU_AND, 0, rm_reg(entry), (JUMPS_COUNT - 1) << 5);
+	if (align < JUMP_BITS)
+		asm_shift_imm(g->as, 4, 0, rm_reg(entry), JUMP_BITS - align);
+	else if (align > JUMP_BITS)
+		asm_shift_imm(g->as, 5, 0, rm_reg(entry), align - JUMP_BITS);
+	asm_alu_imm(g->as, ALU_AND, 0, rm_reg(entry), (JUMPS_COUNT - 1) << JUMP_BITS);
 	asm_alu(g->as, ALU_ADD, X_W, entry, CPU_MEM(jumps));
 	if (g->ir->key) {
 		tag = target == RDX ? RCX : RDX;
@@ -187,7 +189,7 @@ static void emit_exit_indirect(struct Gen *g, struct Ins *ins)
 	asm_jump(g->as, FIX_ABSOLUTE, (uintptr_t)backend.common.leave_indirect);
 	x86_end_cold(g);
 }
-_Static_assert(sizeof(struct Jump) == 32, "index arithmetic of emit_exit_indirect");
+_Static_assert(sizeof(struct Jump) == 1 << JUMP_BITS, "index arithmetic of emit_exit_indirect");
 
 /* -- inside the unit ---------------------------------------------------------------------------------------------------------------- */
 

@@ -147,6 +147,33 @@ static void emit_call_saved(struct Asm *as)
 	ret(as);
 }
 
+/* Called with rsp 8 off alignment: x86_hot() with its arguments in spill[]. */
+static void emit_hot(struct Asm *as, const uint8_t *call_saved)
+{
+	struct Rm from = CPU_MEM(spill[0]), rax = from, top = CPU_MEM(host_fp);
+
+	from.disp += 8;
+	rax.disp += 7 * 8;
+	top.disp += 3;
+	asm_mov_store(as, X_W, rax, RAX);
+	asm_mov_load(as, X_W, RAX, rm_mem(RSP, 0));
+	asm_mov_store(as, X_W, from, RAX);
+	asm_lea(as, X_W, RAX, cpu_mem(0));
+	asm_mov_store(as, X_W, CPU_MEM(spill[0]), RAX);
+	asm_alu_imm(as, ALU_SUB, X_W, rm_reg(RSP), 8);
+	asm_op(as, 0xae | X_0F, 3, CPU_MEM(host_fp), 0);
+	asm_op(as, 0xae | X_0F, 2, CPU_MEM(host_fp_outer), 0);
+	asm_mov_imm(as, RAX, (uintptr_t)x86_hot);
+	asm_room(as);
+	asm_8(as, 0xe8);
+	asm_32(as, call_saved - (as->p + backend.exec_delta + 4));
+	asm_op(as, 0xae | X_0F, 2, CPU_MEM(host_fp), 0);
+	asm_op(as, 0x80, ALU_OR, top, 1);
+	asm_8(as, FP_INSIDE >> 24);
+	asm_alu_imm(as, ALU_ADD, X_W, rm_reg(RSP), 8);
+	ret(as);
+}
+
 static void emit_pool(struct Asm *as)
 {
 	static const uint64_t pool[POOL_COUNT] = {
@@ -208,6 +235,9 @@ bool x86_frame_init(struct CodeBuffer *buf, const char **why)
 	align16(&as);
 	c->call_saved = as.p + delta;
 	emit_call_saved(&as);
+	align16(&as);
+	c->hot = as.p + delta;
+	emit_hot(&as, c->call_saved);
 	align16(&as);
 	if (as.overflow) {
 		*why = "the code cache is too small";

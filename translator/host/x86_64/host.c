@@ -156,8 +156,9 @@ static void emit_unit(struct Gen *g)
 static enum EmitResult emit(struct Ir *ir, struct CodeBuffer *buf, struct Block *block, struct _GString *text)
 {
 	struct Gen *g = &gen;
-	uint8_t *start = (uint8_t *)(((uintptr_t)buf->start + 7) & -(uintptr_t)8);
-	uint8_t *meta = (uint8_t *)(((uintptr_t)buf->meta + 7) & -(uintptr_t)8);
+	/* fields that are patched are aligned relative to the start; loops run often enough to be worth more */
+	unsigned align = ir->nlabels ? 16 : 4;
+	uint8_t *start = (uint8_t *)(((uintptr_t)buf->start + align - 1) & -(uintptr_t)align);
 	unsigned nsites = 0;
 
 	if (!cold_buffer) {
@@ -169,8 +170,10 @@ static enum EmitResult emit(struct Ir *ir, struct CodeBuffer *buf, struct Block 
 	x86_make_versions(g);
 	for (unsigned n = 0; n < ir->nins; n++)
 		nsites += ir->ins[n].op == IR_EXIT || ir->ins[n].op == IR_EXITCOND;
-	if (buf->end - start < 256 || (ptrdiff_t)(nsites * sizeof(struct ExitSite)) > buf->meta_end - meta)
+	if (buf->end - start < 256 || (uint8_t *)(block_exits(block) + nsites) > buf->meta_end)
 		return EMIT_NO_ROOM;
+	if (nsites >= 1 << EXIT_INDEX_BITS)
+		return EMIT_TOO_BIG;
 	g->hot = (struct Asm){ .start = start, .p = start, .end = buf->end, .fixes = &g->fixes };
 	g->cold = (struct Asm){ .start = cold_buffer, .p = cold_buffer, .end = cold_buffer + COLD_SIZE, .fixes = &g->fixes, .cold = true };
 	g->as = &g->hot;
@@ -184,13 +187,13 @@ static enum EmitResult emit(struct Ir *ir, struct CodeBuffer *buf, struct Block 
 	g->too_big = false;
 	g->labels = arena_alloc(ir->arena, (ir->nlabels + 1) * sizeof *g->labels);
 	memset(g->labels, 0xff, (ir->nlabels + 1) * sizeof *g->labels);
-	g->sites = g->sites_at = (struct ExitSite *)meta;
+	g->sites = block_exits(block);
 	g->nsites = 0;
 	x86_records_begin(g);
 	x86_marks_begin(block);
 	emit_unit(g);
 
-	if (g->cold.overflow || g->fixes.full || g->too_big)
+	if (g->cold.overflow || g->fixes.full || g->too_big || asm_offset(&g->hot) + asm_offset(&g->cold) >= 1 << EXIT_PATCH_BITS)
 		return EMIT_TOO_BIG;
 	asm_nop(&g->hot, -asm_offset(&g->hot) & 3);
 	if (g->hot.overflow || buf->end - g->hot.p < g->cold.p - g->cold.start)
@@ -201,7 +204,7 @@ static enum EmitResult emit(struct Ir *ir, struct CodeBuffer *buf, struct Block 
 	g->hot.p += g->cold.p - g->cold.start;
 	resolve(g, cold_start);
 
-	uint8_t *records = (uint8_t *)(g->sites_at + g->nsites);
+	uint8_t *records = (uint8_t *)(g->sites + g->nsites);
 	uint32_t size = x86_records_end(g, cold_start, records, buf->meta_end);
 	if (g->too_big)
 		return EMIT_TOO_BIG;
@@ -209,15 +212,12 @@ static enum EmitResult emit(struct Ir *ir, struct CodeBuffer *buf, struct Block 
 		return EMIT_NO_ROOM;
 	for (unsigned i = 0; i < g->nsites; i++) {
 		struct ExitSite *site = &g->sites[i];
-		site->stub += cold_start;
-		site->patch = (site->patch & ~SITE_COLD) + (site->patch & SITE_COLD ? cold_start : 0);
-		site->from = block;
+		site->patch += site->stub & SITE_COLD ? cold_start : 0;
+		site->stub = (site->stub & ~SITE_COLD) + cold_start;
 	}
 	block->code = g->exec;
 	block->code_size = asm_offset(&g->hot);
-	block->exits = g->sites_at;
 	block->nexits = g->nsites;
-	block->meta = records;
 	block->meta_size = size;
 	buf->start = g->hot.p;
 	buf->meta = records + size;
@@ -228,8 +228,8 @@ static enum EmitResult emit(struct Ir *ir, struct CodeBuffer *buf, struct Block 
 
 static void chain(struct ExitSite *site, struct Block *block)
 {
-	const uint8_t *field = site->from->code + site->patch;
-	const uint8_t *to = block ? block->code : site->from->code + site->stub;
+	const uint8_t *from = exit_block(site)->code, *field = from + site->patch;
+	const uint8_t *to = block ? block->code : from + site->stub;
 
 	__atomic_store_n((int32_t *)(uintptr_t)(field - backend.exec_delta), (int32_t)(to - field - 4), __ATOMIC_RELEASE);
 }

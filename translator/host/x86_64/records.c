@@ -215,7 +215,7 @@ static void read_start(struct Reader *r, const struct Block *block)
 {
 	static const uint8_t initial[3];
 
-	*r = (struct Reader){ .p = block->meta, .end = block->meta + block->meta_size, .pc = block->pc, .state = initial };
+	*r = (struct Reader){ .p = block_meta(block), .end = block_meta(block) + block->meta_size, .pc = block->pc, .state = initial };
 }
 
 static bool read_next(struct Reader *r)
