@@ -596,21 +596,28 @@ static unsigned vector_bits_read(const struct Ins *ins)
 	}
 }
 
-/* Replaces operands by what they are copies of. */
+/* Replaces an operand of INS by what it is a copy of. */
+static void propagate_to(const struct Optimiser *o, const struct Ins *ins, Ref *use)
+{
+	Ref r = *use;
+
+	if (!ref_is_var(r))
+		return;
+	const struct Known *k = &o->known[r];
+	if (k->epoch != o->epoch || k->copy == REF_NONE || version_of(o, k->copy) != k->copy_version)
+		return;
+	if (o->ir->var_class[r] == IR_INT || vector_bits_read(ins) <= k->copy_bits)
+		*use = k->copy;
+}
+
 static void propagate(struct Optimiser *o, struct Ins *ins)
 {
-	Ref *uses[4 + IR_MAXARGS];
-	unsigned n = ir_uses(o->ir, ins, uses);
-
-	for (unsigned i = 0; i < n; i++) {
-		Ref r = *uses[i];
-		if (!ref_is_var(r))
-			continue;
-		const struct Known *k = &o->known[r];
-		if (k->epoch != o->epoch || k->copy == REF_NONE || version_of(o, k->copy) != k->copy_version)
-			continue;
-		if (o->ir->var_class[r] == IR_INT || vector_bits_read(ins) <= k->copy_bits)
-			*uses[i] = k->copy;
+	for (unsigned i = 0; i < 4; i++)
+		propagate_to(o, ins, &ins->a[i]);
+	if (ins->op == IR_CALL) {
+		struct IrCall *call = &o->ir->calls[ins->imm];
+		for (unsigned i = 0; i < call->nargs; i++)
+			propagate_to(o, ins, &call->args[i]);
 	}
 }
 
@@ -782,11 +789,15 @@ static bool look_back(struct Liveness *l, struct Ins *ins)
 		l->temps_epoch++;
 	if (flags & OPF_EXIT || ins->op == IR_LABEL || ins->op == IR_BRCOND || ins->op == IR_EXITCOND || ir_observes(ir, ins))
 		l->globals_epoch++;
-	Ref *uses[4 + IR_MAXARGS];
-	unsigned n = ir_uses(l->ir, ins, uses);
-	for (unsigned i = 0; i < n; i++)
-		if (ref_is_var(*uses[i]))
-			set_live(l, *uses[i], true);
+	for (unsigned i = 0; i < 4; i++)
+		if (ref_is_var(ins->a[i]))
+			set_live(l, ins->a[i], true);
+	if (ins->op == IR_CALL) {
+		const struct IrCall *call = &ir->calls[ins->imm];
+		for (unsigned i = 0; i < call->nargs; i++)
+			if (ref_is_var(call->args[i]))
+				set_live(l, call->args[i], true);
+	}
 	return true;
 }
 

@@ -466,8 +466,32 @@ static bool edge_ok(const struct Gen *g, Ref v)
 	return base != NOREG ? g->var[v].reg == base : g->var[v].clean || !is_global(g, v);
 }
 
+static uint64_t four_owners(const uint16_t *owner)
+{
+	uint64_t four;
+
+	memcpy(&four, owner, sizeof four);
+	return four;
+}
+
+bool x86_as_at_entry(const struct Gen *g)
+{
+	uint64_t differ = 0;
+
+	if (g->regions)
+		return false;
+	/* other integer globals are written through, so what else is in registers does not matter */
+	for (unsigned r = 0; r < 16; r += 4)
+		differ |= (four_owners(g->owner[IR_INT] + r) ^ four_owners(backend.entry_owner[IR_INT] + r)) & four_owners(backend.pinned_owner + r);
+	for (unsigned r = 0; r < NVEC; r += 4)
+		differ |= ~four_owners(g->owner[IR_VEC] + r);
+	return !differ;
+}
+
 bool x86_edge_ready(struct Gen *g)
 {
+	if (x86_as_at_entry(g))
+		return true;
 	for (unsigned class = 0; class < 2; class++)
 		for (int r = 0; r < 16; r++)
 			if (g->owner[class][r] != NOBODY && !edge_ok(g, g->owner[class][r]))
@@ -480,6 +504,8 @@ bool x86_edge_ready(struct Gen *g)
 
 void x86_edge(struct Gen *g)
 {
+	if (x86_as_at_entry(g))
+		return;
 	for (unsigned class = 0; class < 2; class++)
 		for (int r = 0; r < 16; r++) {
 			uint16_t v = g->owner[class][r];
@@ -526,6 +552,8 @@ void x86_exact_all(struct Gen *g)
 
 void x86_sync_home(struct Gen *g)
 {
+	if (x86_as_at_entry(g))
+		return;
 	write_back(g, true);
 	all_home(g);
 }
@@ -620,7 +648,7 @@ static void find_last_uses(struct Gen *g)
 	struct Ir *ir = g->ir;
 	bool *live = arena_alloc(ir->arena, ir->nvars);
 
-	g->last = arena_alloc(ir->arena, ir->nins * sizeof *g->last);
+	g->last = arena_alloc_raw(ir->arena, ir->nins * sizeof *g->last);
 	for (unsigned n = ir->nins; n-- > 0;) {
 		const struct Ins *ins = &ir->ins[n];
 		const struct IrCall *call = ins->op == IR_CALL ? &ir->calls[ins->imm] : NULL;
@@ -634,8 +662,8 @@ static void find_last_uses(struct Gen *g)
 			live[ins->d] = false;
 		}
 		for (unsigned k = 0; k < 4; k++)
-			if (ref_is_var(ins->a[k]) && !live[ins->a[k]])
-				last |= 1 << k;
+			if (ref_is_var(ins->a[k]))
+				last |= !live[ins->a[k]] << k;
 		for (unsigned k = 0; call && k < call->nargs; k++)
 			if (ref_is_var(call->args[k]) && !live[call->args[k]])
 				last |= 1 << (LAST_ARG + k);
@@ -784,23 +812,20 @@ void x86_allocate_begin(struct Gen *g)
 	struct Ir *ir = g->ir;
 
 	find_last_uses(g);
-	g->var = arena_alloc(ir->arena, ir->nvars * sizeof *g->var);
-	memset(g->owner, 0xff, sizeof g->owner);
+	g->var = arena_alloc_raw(ir->arena, ir->nvars * sizeof *g->var);
+	memcpy(g->owner, backend.entry_owner, sizeof g->owner);
+	memcpy(g->var, backend.entry_var, ir->nglobals * sizeof *g->var);
+	for (unsigned v = ir->nglobals; v < ir->nvars; v++)
+		g->var[v] = (struct Var){ .reg = NOREG, .home = NOREG, .slot = -1 };
 	memset(g->slots, 0, sizeof g->slots);
 	g->locked[0] = g->locked[1] = 0;
-	g->npinned = 0;
+	g->homes[IR_INT] = backend.pin_mask;
+	g->homes[IR_VEC] = 0;
 	g->reserved = bit(backend.carrier);
 	x86_choose_carried(g);
-	g->homes[IR_INT] = g->homes[IR_VEC] = 0;
-	for (unsigned v = 0; v < ir->nvars; v++)
-		g->var[v] = (struct Var){ .reg = NOREG, .home = NOREG, .slot = -1, .clean = v < ir->nglobals };
-	for (unsigned i = 0; i < backend.npins; i++) {
-		g->pinned[g->npinned++] = backend.pins[i];
-		g->var[backend.pins[i]].home = backend.pin_regs[i];
-		g->homes[IR_INT] |= bit(backend.pin_regs[i]);
-		bind(g, backend.pins[i], backend.pin_regs[i]);
-		g->var[backend.pins[i]].clean = false;
-	}
+	g->npinned = backend.npins;
+	for (unsigned i = 0; i < backend.npins; i++)
+		g->pinned[i] = backend.pins[i];
 	unsigned *weight = loop_weights(ir);
 	g->regions = weight != NULL;
 	if (g->regions) {

@@ -72,6 +72,17 @@ struct Addition {
 	int32_t amount;
 };
 
+/* Where a variable is while a unit is emitted. */
+struct Var {
+	int8_t reg;             /* of its class, or NOREG */
+	int8_t home;            /* register it is pinned to, or NOREG */
+	bool clean;             /* memory holds the value */
+	uint8_t know;           /* vectors: what is known of the value, REP_* */
+	uint8_t loose;          /* vectors: in what the register differs from the value, REP_*; never more than know says */
+	int16_t slot;           /* spill slot of a temporary, or -1 */
+};
+enum { NOBODY = 0xffff };
+
 struct Backend {
 	const struct Guest *guest;
 	struct Common common;
@@ -80,7 +91,11 @@ struct Backend {
 	const uint8_t *meta_base;
 	int8_t base_home[256];          /* by global: register of the base pin map, or NOREG */
 	uint8_t pins[16], pin_regs[16]; /* the base map: globals and their registers */
+	uint16_t entry_owner[2][16];    /* Gen.owner at a block's entry */
+	uint16_t pinned_owner[16];      /* all ones for the registers of the base map, else 0 */
+	struct Var entry_var[256];      /* likewise Gen.var of the globals */
 	unsigned npins;
+	uint32_t pin_mask;              /* registers of the base map */
 	uint32_t jumps_offset, poll_offset;
 	int8_t carrier;                 /* register that carries what is to be added to the cell of CARRIED from unit to unit, or NOREG */
 	bool carries;                   /* there is such a cell: the first counter seen since the cache was empty */
@@ -97,15 +112,6 @@ bool x86_frame_init(struct CodeBuffer *buf, const char **why);
 
 /* -- one unit -------------------------------------------------------------------------------------------------------- */
 
-struct Var {
-	int8_t reg;             /* of its class, or NOREG */
-	int8_t home;            /* register it is pinned to, or NOREG */
-	bool clean;             /* memory holds the value */
-	uint8_t know;           /* vectors: what is known of the value, REP_* */
-	uint8_t loose;          /* vectors: in what the register differs from the value, REP_*; never more than know says */
-	int16_t slot;           /* spill slot of a temporary, or -1 */
-};
-
 /* What is known of a vector variable's value, and what its register need not show of it. Arithmetic leaves a NaN as the host makes it and the upper
  * half of a single as it happens to be; both are put right where somebody can see the bits: a store, a move to an integer, memory of the state, a
  * fault, a change of sign. Memory of a global is always exact; the spill slot of a temporary is as its register was. */
@@ -113,8 +119,6 @@ enum {
 	REP_SINGLE = 1,         /* a boxed f32, or a temporary's f32; loose: the upper half is anything */
 	REP_ARITH = 2,          /* a NaN is the canonical one; loose: it is any quiet NaN */
 };
-
-enum { NOBODY = 0xffff };
 
 /* In ExitSite.stub while offsets are not final, all of which count from the cold section: ExitSite.patch does, too. */
 #define SITE_COLD 0x80000000u
@@ -209,6 +213,7 @@ bool x86_to_label(struct Gen *g, unsigned label);
  * and temporaries. */
 void x86_enter_version(struct Gen *g, unsigned label);
 void x86_at_label(struct Gen *g, unsigned label);
+bool x86_as_at_entry(const struct Gen *g);      /* in a unit without loops: pinned globals at home, and no others but in memory */
 bool x86_edge_ready(struct Gen *g);             /* leaving the unit here needs no code */
 void x86_edge(struct Gen *g);                   /* emits that code; no change of state */
 void x86_sync_home(struct Gen *g);              /* makes the edge ready, keeping the state */

@@ -141,6 +141,7 @@ void x86_emit_heat(struct Gen *g, struct Ins *ins)
 	unsigned jump = x86_jcc_cold(g, CC_B);
 	x86_begin_cold(g);
 	x86_cold_here(g, jump);
+	x86_flush_collectors(g);
 	x86_store_all(g);
 	asm_call(g->as, FIX_ABSOLUTE, (uintptr_t)backend.common.hot);
 	x86_record(g, RECORD_CALL);

@@ -70,6 +70,14 @@ static bool init(struct CodeBuffer *buf, const struct Guest *guest, const char *
 		backend.pins[backend.npins] = v;
 		backend.pin_regs[backend.npins++] = backend.base_home[v] = pin_order[next++];
 	}
+	memset(backend.entry_owner, 0xff, sizeof backend.entry_owner);
+	for (unsigned v = 0; v < guest->nglobals; v++)
+		backend.entry_var[v] = (struct Var){ .reg = backend.base_home[v], .home = backend.base_home[v], .slot = -1, .clean = backend.base_home[v] == NOREG };
+	for (unsigned i = 0; i < backend.npins; i++) {
+		backend.entry_owner[IR_INT][backend.pin_regs[i]] = backend.pins[i];
+		backend.pinned_owner[backend.pin_regs[i]] = 0xffff;
+		backend.pin_mask |= bit(backend.pin_regs[i]);
+	}
 	return x86_frame_init(buf, why);
 }
 
