@@ -233,6 +233,9 @@ static const struct Numbering {
 static struct {
 	const struct Register **by_id;
 	unsigned count;
+	/* By number: where the 64 bits of a register are that is nothing but these, plus one; else 0. Empty until register_by_id() was called. */
+	uint32_t *plain;
+	unsigned nplain;
 } registers;
 
 static void number_registers(void)
@@ -262,6 +265,11 @@ static void number_registers(void)
 			id = registers.count++;
 		registers.by_id[id] = r;
 	}
+	registers.plain = g_new0(uint32_t, registers.count);
+	for (unsigned id = 0; id < registers.count; id++)
+		if (registers.by_id[id] && register_is_plain(guest, registers.by_id[id]))
+			registers.plain[id] = registers.by_id[id]->offset + 1;
+	registers.nplain = registers.count;
 }
 
 /* The register with number ID, or NULL. */
@@ -317,11 +325,21 @@ int qemulib_write_memory(void *cpu, uint64_t addr, const uint8_t *buf, int len)
 	return c && len >= 0 && (len == 0 || c->env->write_memory(c, addr, buf, len)) ? 0 : -1;
 }
 
-int qemulib_read_register(void *cpu, uint8_t *buf, int reg)
+static __attribute__((noinline)) int read_any_register(void *cpu, uint8_t *buf, int reg)
 {
 	const struct Register *r = register_by_id(reg);
 
 	return cpu && r ? (int)register_read(cpu, r, buf) : 0;
+}
+
+int qemulib_read_register(void *cpu, uint8_t *buf, int reg)
+{
+	uint32_t at = (unsigned)reg < registers.nplain ? registers.plain[reg] : 0;
+
+	if (G_UNLIKELY(!at || !cpu))
+		return read_any_register(cpu, buf, reg);
+	memcpy(buf, (const char *)cpu + at - 1, sizeof(uint64_t));
+	return sizeof(uint64_t);
 }
 
 int qemulib_write_register(void *cpu, const uint8_t *buf, int reg)

@@ -104,16 +104,6 @@ struct TcgState *tcg_state(qemu_plugin_id_t id, const char *function, const void
 	return NULL;
 }
 
-enum TcgAccess tcg_access(struct Cpu **cpu)
-{
-	*cpu = cpu_current();
-	if (!*cpu)
-		return TCG_NO_CPU;
-	if (tcg_frame)
-		return tcg_frame->access;
-	return (*cpu)->in_probe & TCG_ACCESS_MASK;
-}
-
 /* -- callbacks from C code --------------------------------------------------------------------------------------------------- */
 
 static void finish(void *data);

@@ -9,6 +9,7 @@
 
 #include "instrument/loader.h"
 #include "instrument/probe.h"
+#include "translator/translator.h"
 
 /* The declarations are those of the newest version; older shapes are told apart at run time. */
 #include "plugins/include/qemu-plugin.h"
@@ -82,7 +83,13 @@ void tcg_leave(struct TcgFrame *frame);
 void tcg_leave_all(void);
 
 /* What the calling code may do, and the cpu it may do it with (NULL: none). */
-enum TcgAccess tcg_access(struct Cpu **cpu);
+static inline enum TcgAccess tcg_access(struct Cpu **cpu)
+{
+	*cpu = cpu_current();
+	if (!*cpu)
+		return TCG_NO_CPU;
+	return tcg_frame ? tcg_frame->access : (*cpu)->in_probe & TCG_ACCESS_MASK;
+}
 
 /* The callback that STATE has registered for EVENT, or NULL. */
 const struct TcgCallback *tcg_callback(struct TcgState *state, enum TcgEvent event);

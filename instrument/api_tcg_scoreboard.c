@@ -72,7 +72,7 @@ static char *element(const struct qemu_plugin_scoreboard *score, unsigned vcpu, 
 	return NULL;
 }
 
-static uint64_t *cell(qemu_plugin_u64 entry, unsigned vcpu, const char *function, const void *caller)
+static __attribute__((noinline)) uint64_t *any_cell(qemu_plugin_u64 entry, unsigned vcpu, const char *function, const void *caller)
 {
 	char *start = element(entry.score, vcpu, function, caller);
 
@@ -83,6 +83,15 @@ static uint64_t *cell(qemu_plugin_u64 entry, unsigned vcpu, const char *function
 		return NULL;
 	}
 	return (uint64_t *)(void *)(start + entry.offset);
+}
+
+/* The same, quickly if it is the calling vcpu's own. */
+static inline uint64_t *cell(qemu_plugin_u64 entry, unsigned vcpu, const char *function, const void *caller)
+{
+	struct Cpu *cpu = cpu_current();
+	const uint32_t slot = cpu && cpu->index == vcpu ? tcg_cell(entry) : 0;
+
+	return slot ? probe_slot(cpu, slot) : any_cell(entry, vcpu, function, caller);
 }
 
 void *qemu_plugin_scoreboard_find(struct qemu_plugin_scoreboard *score, unsigned int vcpu_index)

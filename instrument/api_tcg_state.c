@@ -61,23 +61,29 @@ GArray *tcg_get_registers_short(void)
 	return descriptors(false);
 }
 
+/* Says why the calling code, which may do what HAVE says, may not do what wants ACCESS. */
+static __attribute__((noinline, cold)) void refuse(bool known, enum TcgAccess have, enum TcgAccess access, const char *function, const void *caller)
+{
+	if (!known)
+		tcg_complain(function, caller, "there is no register with this handle");
+	else if (have == TCG_NO_CPU)
+		tcg_complain(function, caller, "no vcpu is at work here; call it in a callback of a vcpu");
+	else
+		tcg_complain(function, caller, "the callback is registered with %s; register it with %s",
+			     have == TCG_NO_REGS ? "QEMU_PLUGIN_CB_NO_REGS" : "QEMU_PLUGIN_CB_R_REGS",
+			     access == TCG_R_REGS ? "QEMU_PLUGIN_CB_R_REGS" : "QEMU_PLUGIN_CB_RW_REGS");
+}
+
 /* The register, if the calling code may do with it what wants ACCESS; else NULL, and a line in the log. */
-static const struct Register *permitted(struct qemu_plugin_register *handle, enum TcgAccess access, struct Cpu **cpu, const char *function,
-					const void *caller)
+static inline const struct Register *permitted(struct qemu_plugin_register *handle, enum TcgAccess access, struct Cpu **cpu, const char *function,
+					       const void *caller)
 {
 	const struct Register *reg = register_of(handle);
 	enum TcgAccess have = tcg_access(cpu);
 
-	if (!reg)
-		tcg_complain(function, caller, "there is no register with this handle");
-	else if (have == TCG_NO_CPU)
-		tcg_complain(function, caller, "no vcpu is at work here; call it in a callback of a vcpu");
-	else if (have < access)
-		tcg_complain(function, caller, "the callback is registered with %s; register it with %s",
-			     have == TCG_NO_REGS ? "QEMU_PLUGIN_CB_NO_REGS" : "QEMU_PLUGIN_CB_R_REGS",
-			     access == TCG_R_REGS ? "QEMU_PLUGIN_CB_R_REGS" : "QEMU_PLUGIN_CB_RW_REGS");
-	else
+	if (G_LIKELY(reg && have >= access))
 		return reg;
+	refuse(reg != NULL, have, access, function, caller);
 	return NULL;
 }
 
@@ -89,7 +95,7 @@ static bool has_buffer(const GByteArray *buf, const char *function, const void *
 }
 
 /* Bytes read, 0: none. */
-static unsigned read_one(struct qemu_plugin_register *handle, GByteArray *buf, const void *caller)
+static inline __attribute__((always_inline)) unsigned read_one(struct qemu_plugin_register *handle, GByteArray *buf, const void *caller)
 {
 	static const char function[] = "qemu_plugin_read_register";
 	uint8_t bytes[REGISTER_BYTES];

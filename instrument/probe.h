@@ -138,9 +138,15 @@ const struct Register *register_find(const struct Guest *guest, const char *name
 /* The same for every kind of register; register_read() has the usual kind in line, one load. */
 unsigned register_read_any(struct Cpu *cpu, const struct Register *reg, void *buf);
 
+/* Whether it is 64 bits in struct Cpu and nothing else, in the host's byte order. */
+static inline bool register_is_plain(const struct Guest *guest, const struct Register *reg)
+{
+	return reg->size == 8 && !reg->get && guest->elf_data == 1 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
+}
+
 static inline unsigned register_read(struct Cpu *cpu, const struct Register *reg, void *buf)
 {
-	if (__builtin_expect(reg->size != 8 || reg->get || cpu->guest->elf_data != 1 || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__, 0))
+	if (__builtin_expect(!register_is_plain(cpu->guest, reg), 0))
 		return register_read_any(cpu, reg, buf);
 	__builtin_memcpy(buf, (const char *)cpu + reg->offset, 8);
 	return 8;

@@ -34,7 +34,7 @@ static struct {
 	.left = PTHREAD_COND_INITIALIZER, .opened = PTHREAD_COND_INITIALIZER,
 };
 
-static _Thread_local struct Cpu *current;
+_Thread_local struct Cpu *cpu_of_thread;
 
 /* -- making ------------------------------------------------------------------------------------------------------ */
 
@@ -120,8 +120,8 @@ void cpu_free(struct Cpu *cpu)
 	/* a process that shared our memory may have been killed in translated code, and somebody waits for it to leave */
 	cpu->in_callback = 0;
 	cpus_leave(cpu);
-	if (current == cpu)
-		current = NULL;
+	if (cpu_of_thread == cpu)
+		cpu_of_thread = NULL;
 	pthread_mutex_lock(&cpus.list_lock);
 	jumps_free(cpu->jumps);
 	cpu->jumps = NULL;
@@ -132,14 +132,9 @@ void cpu_free(struct Cpu *cpu)
 	pthread_mutex_unlock(&cpus.list_lock);
 }
 
-struct Cpu *cpu_current(void)
-{
-	return current;
-}
-
 void cpu_set_current(struct Cpu *cpu)
 {
-	current = cpu;
+	cpu_of_thread = cpu;
 }
 
 void cpu_for_each(void (*fn)(struct Cpu *cpu, void *data), void *data)
@@ -235,7 +230,7 @@ static void ask_to_leave(struct Cpu *cpu, void *data)
 {
 	unsigned *running = data;
 
-	if (cpu == current)
+	if (cpu == cpu_of_thread)
 		return;
 	if (__atomic_load_n(&cpu->running, __ATOMIC_SEQ_CST)) {
 		++*running;
@@ -295,8 +290,8 @@ void cpu_exclusive_later(void (*fn)(void *data), void *data)
 	atomic_fetch_add(&cpus.npending, 1);
 	while (!atomic_compare_exchange_weak(&cpus.pending, &pending->next, pending))
 		;
-	if (current)
-		cpu_interrupt(current);
+	if (cpu_of_thread)
+		cpu_interrupt(cpu_of_thread);
 	else
 		cpu_for_each(interrupt_first, &done);   /* a thread that is no guest's: somebody has to do it */
 }
@@ -340,9 +335,9 @@ void cpus_fork_done(bool child)
 {
 	if (child) {
 		/* only the forking thread is left; the others' cpus keep their memory, which nobody uses */
-		cpus.first = current;
-		if (current)
-			current->next = NULL;
+		cpus.first = cpu_of_thread;
+		if (cpu_of_thread)
+			cpu_of_thread->next = NULL;
 		pthread_cond_init(&cpus.left, NULL);
 		pthread_cond_init(&cpus.opened, NULL);
 	}

@@ -41,7 +41,8 @@ void cpu_free(struct Cpu *cpu);
  * index finds the slots as they are. Any thread. */
 struct Cpu *cpu_slots_of(unsigned index);
 /* The cpu that the calling thread runs, or NULL. cpu_run sets it; a new thread may set it earlier by itself. */
-struct Cpu *cpu_current(void);
+extern _Thread_local struct Cpu *cpu_of_thread;         /* set by cpu_set_current() alone */
+static inline struct Cpu *cpu_current(void) { return cpu_of_thread; }
 void cpu_set_current(struct Cpu *cpu);
 /* Calls FN for every cpu, under the cpu list lock. */
 void cpu_for_each(void (*fn)(struct Cpu *cpu, void *data), void *data);

@@ -25,6 +25,7 @@
 
 #include "target/guest.h"
 #include "target/linux/abi.h"
+#include "translator/translator.h"
 
 struct Exec;
 struct HostStack;
@@ -127,7 +128,6 @@ bool linux_syscall(struct Cpu *cpu);                    /* syscall.c: CAUSE_SYSC
 
 static inline struct Task *task_current(void)
 {
-	extern struct Cpu *cpu_current(void);
 	struct Cpu *cpu = cpu_current();
 	return cpu ? cpu->task : NULL;
 }
