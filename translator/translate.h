@@ -34,8 +34,11 @@ static inline uint64_t jump_none(unsigned index) { return index ? 0 : ~(uint64_t
 /* Memory for a cpu: no targets. NULL: there is none. */
 struct JumpCache *jumps_new(void);
 void jumps_free(struct JumpCache *jumps);       /* or NULL */
+/* What a key other than 0 turns over in a pc: high bits, which no code's address has, and the lowest, which no pc of an aligned guest has, so that a wild pc under
+ * key 0 is never taken for one under another key. */
+static inline uint64_t jump_key(uint32_t key) { return key ? (uint64_t)key << 56 | 1 : 0; }
 /* Where the jump to PC is looked up: ((pc >> insn_align) & (JUMPS_COUNT - 1)). A tag of 0 is looked up at 0. */
-static inline uint64_t jump_tag(uint64_t pc, uint32_t key) { return pc ^ ((uint64_t)key << 56); }
+static inline uint64_t jump_tag(uint64_t pc, uint32_t key) { return pc ^ jump_key(key); }
 static inline unsigned jump_index(uint64_t pc, unsigned insn_align) { return (pc >> insn_align) & (JUMPS_COUNT - 1); }
 
 /* Places, of blocks and exits. */

@@ -177,7 +177,7 @@ static void emit_exit_indirect(struct Gen *g, struct Ins *ins)
 	asm_alu(g->as, ALU_ADD, X_W, entry, CPU_MEM(jumps));
 	if (g->ir->key) {
 		tag = target == RDX ? RCX : RDX;
-		asm_mov_imm(g->as, tag, (uint64_t)g->ir->key << 56);
+		asm_mov_imm(g->as, tag, jump_key(g->ir->key));
 		asm_alu(g->as, ALU_XOR, X_W, tag, rm_reg(target));
 	}
 	asm_alu_store(g->as, ALU_CMP, X_W, rm_mem(entry, offsetof(struct Jump, tag)), tag);
