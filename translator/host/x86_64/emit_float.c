@@ -331,7 +331,7 @@ static void read_flags(struct Gen *g, int d, int t)
 	asm_lea(g->as, X_W, d, rm_at(backend.common.fp_flags));
 	asm_op(g->as, 0xb6 | X_0F, d, rm_indexed(d, t, 0, 0), 0);
 	asm_op(g->as, 0x80, ALU_CMP, CPU_MEM(host_fp_traps), 1);
-	asm_8(g->as, FP_TRAPS_MAX);
+	asm_8(g->as, translator.traps ? FP_TRAPS_MAX : 0);
 	uint8_t *jump = asm_jcc_short(g->as, CC_AE);
 	asm_shift_imm(g->as, 4, 0, rm_reg(t), MXCSR_MASKS);
 	asm_alu_imm(g->as, ALU_OR, 0, rm_reg(t), MXCSR_DM);
@@ -378,7 +378,7 @@ static void set_flags(struct Gen *g, int t, int u)
 	if (control[g->ir->round])
 		asm_alu_imm(g->as, ALU_OR, 0, rm_reg(t), control[g->ir->round] << 13);
 	asm_op(g->as, 0x80, ALU_CMP, CPU_MEM(host_fp_traps), 1);
-	asm_8(g->as, FP_TRAPS_MAX);
+	asm_8(g->as, translator.traps ? FP_TRAPS_MAX : 0);
 	uint8_t *jump = asm_jcc_short(g->as, CC_B);
 	asm_alu_imm(g->as, ALU_OR, 0, rm_reg(t), MXCSR_MASKED);
 	asm_op(g->as, 0xc6, 0, CPU_MEM(host_fp_known), 1);

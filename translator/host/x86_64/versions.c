@@ -181,7 +181,7 @@ void x86_make_versions(struct Gen *g)
 	struct Ir *ir = g->ir;
 
 	g->nknown = ir->nlabels;
-	g->known = ir->nlabels && ir->nins <= MAX_INS ? find_known(ir) : NULL;
+	g->known = translator.versions && ir->nlabels && ir->nins <= MAX_INS ? find_known(ir) : NULL;
 	if (g->known)
 		append_copy(ir);
 }
