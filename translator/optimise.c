@@ -31,6 +31,7 @@ struct Optimiser {
 	struct Ir *ir;
 	struct Known *known;            /* by variable */
 	uint32_t epoch;
+	bool counts;                    /* something is added to a counter */
 };
 
 /* -- what is known --------------------------------------------------------------------------------------------------- */
@@ -707,6 +708,7 @@ static void forward(struct Optimiser *o)
 		if (ins.op == IR_MOV && ins.d == ins.a[0] && ins.type != IR_I32 && ins.type != IR_F32)
 			continue;
 		ir->ins[out] = ins;
+		o->counts |= ins.op == IR_SLOTADD || ins.op == IR_HOSTADD;
 		if (ins.op == IR_CALL && ir->calls[ins.imm].flags & IRC_WRITES)
 			forget_globals(o);
 		learn(o, &ins, out);
@@ -874,7 +876,7 @@ void ir_optimise(struct Ir *ir)
 	struct Optimiser o = { .ir = ir, .known = arena_alloc(ir->arena, ir->nvars * sizeof *o.known), .epoch = 1 };
 
 	forward(&o);
-	if (translator.merge)
+	if (translator.merge && o.counts)
 		merge_counters(ir);
 	if (translator.dead)
 		backward(ir);
