@@ -262,10 +262,31 @@ static int note_library(struct dl_phdr_info *info, size_t size, void *data)
 	return 0;
 }
 
+/* Functions of forerun that plugins call while guest code runs and that compute nothing with floating point. Others look into tables of glib's, which do when they
+ * grow and shrink, or into libraries. */
+static bool own_function_computes(const char *name)
+{
+	static const char *const starts[] = {
+		"qemulib_log", "qemulib_read_", "qemulib_write_register", "qemulib_get_", "qemulib_register_id", "qemulib_syscall_name",
+		"qemu_plugin_outs", "qemu_plugin_read_", "qemu_plugin_write_register", "qemu_plugin_get_", "qemu_plugin_u64_",
+		"qemu_plugin_scoreboard_", "qemu_plugin_mem_", "qemu_plugin_hwaddr_", "qemu_plugin_n_", "qemu_plugin_num_vcpus", "qemu_plugin_tb_",
+		"qemu_plugin_insn_", "qemu_plugin_register_", "qemu_plugin_bool_parse", "qemu_plugin_path_to_binary", "qemu_plugin_start_code",
+		"qemu_plugin_end_code", "qemu_plugin_entry_code", "qemu_plugin_set_pc", "qemu_plugin_translate_vaddr", "qemu_plugin_update_ns",
+		"qemu_plugin_request_time_control",
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(starts); i++)
+		if (g_str_has_prefix(name, starts[i]))
+			return false;
+	return true;
+}
+
 /* Functions of the C library and of glib, where calls are else taken to leave the floating-point state alone, that do compute with it. */
 static bool c_library_computes(const char *name)
 {
 	static const char *const words[] = {
+		"g_hash_table_add", "g_hash_table_insert", "g_hash_table_replace", "g_hash_table_remove", "g_hash_table_steal", "g_hash_table_foreach_",
+		"g_hash_table_unref", "g_hash_table_destroy", "g_ascii_formatd", "g_ascii_dtostr",
 		"strtod", "strtof", "strtold", "atof", "wcstod", "wcstof", "scanf", "rand48", "difftime", "ecvt", "fcvt", "gcvt", "getloadavg",
 		"_double", "g_timer", "fesetround", "feraiseexcept", "feclearexcept", "strfmon", "strfrom", "dlopen", "dlsym",
 	};
@@ -287,7 +308,7 @@ static bool import_computes(void *handle, const char *name)
 	if (!address || !dladdr(address, &info) || !info.dli_fname)
 		return true;
 	if (dladdr((void *)(uintptr_t)plugin_first, &own) && own.dli_fbase == info.dli_fbase)
-		return false;
+		return own_function_computes(name);
 	const char *library = base_name(info.dli_fname);
 	if (g_str_has_prefix(library, "libc.") || g_str_has_prefix(library, "libc-") || g_str_has_prefix(library, "ld-") ||
 	    g_str_has_prefix(library, "libpthread") || g_str_has_prefix(library, "libglib-"))

@@ -136,6 +136,13 @@ START_TEST(learns)
 	p = accept(build("parses", "#include <stdlib.h>\n#include \"plugins.h\"\n"
 			 "bool plugin_init(const char *a) { return a && strtod(a, 0) == strtod(a + 1, 0); }\n", NULL), "");
 	ck_assert(p->uses_fp);
+	/* tables of glib's, its own and forerun's, whose size is computed so */
+	p = accept(build("hashes", "#include \"plugins.h\"\nextern int g_hash_table_insert(void *, void *, void *);\n"
+			 "bool plugin_init(const char *a) { return a && g_hash_table_insert(0, 0, 0); }\n", NULL), "");
+	ck_assert(p->uses_fp);
+	p = accept(build("flushes", "#include \"plugins.h\"\n"
+			 "bool plugin_init(const char *a) { if (a) qemulib_flush(); return true; }\n", NULL), "");
+	ck_assert(p->uses_fp);
 	p = accept(build("loads", "#include <dlfcn.h>\n#include \"plugins.h\"\n"
 			 "bool plugin_init(const char *a) { return a && dlsym(0, a); }\n", NULL), "");
 	ck_assert(p->reads_registers && p->writes_registers && p->uses_fp);
