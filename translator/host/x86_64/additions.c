@@ -35,9 +35,13 @@ static void emit_numbers(struct Gen *g)
 	}
 }
 
+/* A counter that nothing is added to is not written: it may be another thread's. */
 static void emit_collector(struct Gen *g, const struct Collector *c)
 {
+	asm_op(g->as, 0x85 | X_W, c->reg, rm_reg(c->reg), 0);
+	uint8_t *none = asm_jcc_short(g->as, CC_E);
 	asm_alu_store(g->as, ALU_ADD, c->of.wide ? X_W : 0, cell_of(&c->of), c->reg);
+	asm_here(g->as, none);
 }
 
 void x86_emit_additions(struct Gen *g)
@@ -223,14 +227,31 @@ unsigned x86_find_collectors(struct Gen *g, const unsigned *weight, struct Colle
 	return nfound;
 }
 
+/* Whether the unit has something that may look at any counter. A HEAT may, but sees to it itself. */
+static bool may_look(const struct Ir *ir)
+{
+	for (unsigned n = 0; n < ir->nins; n++) {
+		const struct Ins *ins = &ir->ins[n];
+		bool sets = ins->op == IR_STORE && ref_is_const(ins->a[0]) && ref_is_const(ins->a[1]);  /* as probes do, and few guests */
+		if (ins->op == IR_SLOTGET || ins->op == IR_SLOTPUT || sets ||
+		    (ins->op == IR_CALL && !(ir->calls[ins->imm].flags & IRC_PURE)))
+			return true;
+	}
+	return false;
+}
+
 void x86_choose_carried(struct Gen *g)
 {
 	struct Collector found[MAX_COLLECTORS];
 	unsigned uses[MAX_COLLECTORS];
 
-	if (backend.carrier != NOREG && !backend.carries && x86_find_collectors(g, NULL, found, uses)) {
-		backend.carries = true;
-		backend.carried = found[0].of;
+	if (backend.carrier != NOREG && !backend.carries && !backend.carries_none) {
+		if (x86_find_collectors(g, NULL, found, uses)) {
+			backend.carries = true;
+			backend.carried = found[0].of;
+		} else {
+			backend.carries_none = may_look(g->ir);
+		}
 	}
 	g->ncollectors = g->ncarried = backend.carries;
 	if (backend.carries)

@@ -99,6 +99,7 @@ struct Backend {
 	uint32_t jumps_offset, poll_offset;
 	int8_t carrier;                 /* register that carries what is to be added to the cell of CARRIED from unit to unit, or NOREG */
 	bool carries;                   /* there is such a cell: the first counter seen since the cache was empty */
+	bool carries_none;              /* there will be none until the cache is empty: a unit without one has code that could look at it */
 	struct Addition carried;
 };
 extern struct Backend backend;
@@ -246,6 +247,8 @@ void x86_emit_heat(struct Gen *g, struct Ins *ins);
 void x86_leave_fault_raise(struct Gen *g, unsigned cause);      /* a guest exception from here; no change of state */
 void x86_store_all(struct Gen *g);              /* stores all stale globals; no change of state, no register used */
 void x86_store_pc(struct Gen *g, bool hot);     /* Cpu.pc = the current mark's; HOT: in line, so that later code may rely on it */
+
+void x86_deliver(struct Cpu *cpu);              /* Cpu.collected goes where it belongs */
 
 /* A branch back in the code at the return address spill[1] has been counted hot. On the cpu's thread, called from translated code. */
 void x86_hot(struct Cpu *cpu);

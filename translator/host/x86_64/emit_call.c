@@ -155,6 +155,7 @@ void x86_hot(struct Cpu *cpu)
 	const void *from = (const void *)(uintptr_t)cpu->spill[1];
 	struct Block *block = cache_find_code(from);
 
+	x86_deliver(cpu);
 	cpu->pc = x86_guest_pc(block, from);
 	translate_region(cpu, block);
 }

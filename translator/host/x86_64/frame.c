@@ -160,6 +160,10 @@ static void emit_hot(struct Asm *as, const uint8_t *call_saved)
 	asm_mov_store(as, X_W, from, RAX);
 	asm_lea(as, X_W, RAX, cpu_mem(0));
 	asm_mov_store(as, X_W, CPU_MEM(spill[0]), RAX);
+	if (backend.carrier != NOREG) {
+		asm_mov_store(as, X_W, CPU_MEM(collected), backend.carrier);
+		asm_zero(as, backend.carrier);
+	}
 	asm_alu_imm(as, ALU_SUB, X_W, rm_reg(RSP), 8);
 	asm_op(as, 0xae | X_0F, 3, CPU_MEM(host_fp), 0);
 	asm_op(as, 0xae | X_0F, 2, CPU_MEM(host_fp_outer), 0);

@@ -275,9 +275,10 @@ static void fp_update(struct Cpu *cpu, bool inside)
 		cpu->host_fp = value;
 }
 
-/* What has been carried goes where it belongs. */
-static void deliver(struct Cpu *cpu)
+void x86_deliver(struct Cpu *cpu)
 {
+	if (!cpu->collected)
+		return;
 	const struct Addition *to = &backend.carried;
 	void *cell = to->in_cpu ? (char *)cpu + to->cell : (void *)(uintptr_t)to->cell;
 
@@ -290,7 +291,7 @@ static void deliver(struct Cpu *cpu)
 
 static void flushed(void)
 {
-	backend.carries = false;
+	backend.carries = backend.carries_none = false;
 }
 
 static void enter(struct Cpu *cpu, const struct Block *block)
@@ -298,8 +299,7 @@ static void enter(struct Cpu *cpu, const struct Block *block)
 	if (G_UNLIKELY((cpu->host_fp & (FP_INSIDE | MXCSR_DM)) != MXCSR_DM))
 		fp_update(cpu, false);
 	((void (*)(struct Cpu *, const void *))(uintptr_t)backend.common.enter)(cpu, block->code);
-	if (cpu->collected)
-		deliver(cpu);
+	x86_deliver(cpu);
 }
 
 const struct Host host_x86_64 = {

@@ -204,6 +204,8 @@ static const uint8_t *make_additions(const uint8_t *p, struct Cpu *cpu, const gr
 		if (!cpu)
 			continue;
 		uint64_t amount = in_register ? (uint64_t)regs[greg_index[head >> 3]] : unzigzag(head >> 3);
+		if (!amount)
+			continue;
 		char *at = head & 1 ? (char *)cpu + cell : (char *)(uintptr_t)cell;
 		if (head & 2)
 			*(uint64_t *)at += amount;
