@@ -15,6 +15,7 @@ calls that do not exist
 
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <pty.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -33,6 +34,7 @@ static void terminal(void)
 	int primary, secondary, n, status;
 	struct winsize size = { 40, 100, 1, 2 }, got;
 	struct termios t;
+	struct pollfd arrives = { .events = POLLIN };
 	char name[64], b[64];
 
 	MUST(openpty(&primary, &secondary, name, NULL, &size) == 0 && isatty(secondary) && !strncmp(ttyname(secondary), "/dev/pts/", 9));
@@ -41,7 +43,8 @@ static void terminal(void)
 	MUST(write(primary, "ab\x7f" "c\n", 5) == 5 && read(secondary, b, 64) == 3 && !memcmp(b, "ac\n", 3) && read(primary, b, 64) > 0);
 	t.c_lflag &= ~(ECHO | ICANON), t.c_cc[VMIN] = 1, t.c_cc[VTIME] = 0;
 	MUST(tcsetattr(secondary, TCSANOW, &t) == 0 && write(primary, "xy", 2) == 2 && read(secondary, b, 64) == 2);
-	MUST(write(primary, "z", 1) == 1 && (usleep(10000), ioctl(secondary, FIONREAD, &n) == 0) && n == 1 && tcflush(secondary, TCIFLUSH) == 0);
+	arrives.fd = secondary;         /* the kernel carries it over when it gets to it */
+	MUST(write(primary, "z", 1) == 1 && poll(&arrives, 1, 60000) == 1 && ioctl(secondary, FIONREAD, &n) == 0 && n == 1 && tcflush(secondary, TCIFLUSH) == 0);
 	MUST(write(secondary, "out\n", 4) == 4 && read(primary, b, 64) == 5 && !memcmp(b, "out\r\n", 5) && ioctl(1, TIOCGWINSZ, &got) == -1 && errno == ENOTTY);
 	if (fork() == 0) {
 		if (setsid() < 0 || ioctl(secondary, TIOCSCTTY, 0) || tcgetsid(secondary) != getpid() || tcgetpgrp(secondary) != getpid())
