@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 #include "target/guest.h"
+#include "translator/fault.h"
 #include "translator/host/host.h"
 #include "translator/translate.h"
 
@@ -58,9 +59,9 @@ static void on_fault(int sig, siginfo_t *info, void *ucontext)
 
 static void setup(void)
 {
-	struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER };
+	const struct KernelAction action = { .handler = on_fault, .flags = SA_NODEFER };
 
-	sigaction(SIGSEGV, &action, NULL);
+	kernel_sigaction(SIGSEGV, &action, NULL);       /* left by jumps, so no sanitizer may put its own before it */
 	cpu = g_new0(struct TestCpu, 1);
 	cpu->cpu.guest = &test_guest;
 	cpu->cpu.jumps = &jumps;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <xmmintrin.h>
 
+#include "translator/fault.h"
 #include "translator/host/host.h"
 #include "translator/host/x86_64/backend.h"
 #include "translator/host/x86_64/leaf.h"
@@ -64,7 +65,7 @@ static void on_fault(int sig, siginfo_t *info, void *ucontext)
 
 static void setup(void)
 {
-	struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER };
+	const struct KernelAction action = { .handler = on_fault, .flags = SA_NODEFER };
 	static char names[G_N_ELEMENTS(globals)][8];
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(globals); i++) {
@@ -73,8 +74,9 @@ static void setup(void)
 		size_t offset = i < F0 ? offsetof(struct TestCpu, x[k]) : i < V0 ? offsetof(struct TestCpu, f[k]) : offsetof(struct TestCpu, v[k]);
 		globals[i] = (struct IrGlobal){ names[i], offset, i < F0 ? IR_I64 : i < V0 ? IR_F64 : IR_V128 };
 	}
-	sigaction(SIGSEGV, &action, NULL);
-	sigaction(SIGFPE, &action, NULL);
+	/* they are left by jumps, so no sanitizer may put its own before them */
+	kernel_sigaction(SIGSEGV, &action, NULL);
+	kernel_sigaction(SIGFPE, &action, NULL);
 	cpu_room = cpu_poll_offset(&guest) + 8192;
 	cpu = mmap(NULL, cpu_room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	cpu->cpu.guest = &guest;
