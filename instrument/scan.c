@@ -164,19 +164,16 @@ static void scan_dynamic(struct LibraryFile *file, struct Scan *scan)
 
 /* -- floating point ----------------------------------------------------------------------------------------------------------- */
 
-static bool scan_code(const struct Capstone *cs, csh capstone, const uint8_t *code, size_t size, uint64_t addr)
+static bool scan_code(struct Capstone *capstone, const uint8_t *code, size_t size, uint64_t addr)
 {
-	cs_insn *insn = cs->malloc(capstone);
-	bool found = false;
+	struct CapstoneInsn insn;
 
-	while (size && !found) {
-		if (cs->disasm_iter(capstone, &code, &size, &addr, insn))
-			found = machine.computes(insn->mnemonic);
-		else
-			code++, size--, addr++;
-	}
-	cs->free(insn, 1);
-	return found;
+	for (size_t at = 0; at < size; at += insn.size)
+		if (!capstone_read(capstone, code + at, size - at, addr + at, &insn))
+			insn.size = 1;
+		else if (machine.computes(insn.mnemonic))
+			return true;
+	return false;
 }
 
 /* Whether the library's code has floating-point arithmetic; says yes where it cannot tell. */
@@ -184,18 +181,17 @@ static bool scan_arithmetic(struct LibraryFile *file)
 {
 	Elf_Scn *section = NULL;
 	GElf_Shdr header;
-	const struct Capstone *cs = machine.capstone_arch < 0 ? NULL : capstone_load();
-	csh capstone;
+	struct Capstone *capstone = capstone_open(machine.code);
 	bool found = false;
 
-	if (!cs || cs->open(machine.capstone_arch, machine.capstone_mode, &capstone) != CS_ERR_OK)
+	if (!capstone)
 		return true;
 	while (!found && (section = next_section(file->elf, section, SHT_PROGBITS, &header))) {
 		Elf_Data *data = header.sh_flags & SHF_EXECINSTR ? elf_getdata(section, NULL) : NULL;
 		if (data && data->d_buf)
-			found = scan_code(cs, capstone, data->d_buf, data->d_size, header.sh_addr);
+			found = scan_code(capstone, data->d_buf, data->d_size, header.sh_addr);
 	}
-	cs->close(&capstone);
+	capstone_close(capstone);
 	return found;
 }
 

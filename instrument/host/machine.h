@@ -6,10 +6,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "instrument/capstone.h"
+
 struct Machine {
 	const char *name;               /* as a user would say it */
 	uint16_t elf_machine;           /* EM_*; EM_NONE: not known, any library is tried */
-	int capstone_arch, capstone_mode;       /* of its code; arch -1: not known */
+	enum CapstoneCode code;         /* what its instructions are to capstone */
 	/* Whether the instruction that capstone prints with this mnemonic may raise floating-point flags or change how they or rounding work. */
 	bool (*computes)(const char *mnemonic);
 	/* Whether a relocation of this type stores the whole address of its symbol: entries of jump and data tables. */

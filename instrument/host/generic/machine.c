@@ -18,6 +18,6 @@ static bool stores_address(unsigned type)
 }
 
 const struct Machine machine = {
-	.name = "this machine", .elf_machine = EM_NONE, .capstone_arch = -1, .stores_address = stores_address,
+	.name = "this machine", .elf_machine = EM_NONE, .stores_address = stores_address,
 	.stack_pointer = stack_pointer,
 };

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* x86-64 as plugin libraries and crash reports see it. */
-#include <capstone/capstone.h>
 #include <elf.h>
 #include <string.h>
 #include <ucontext.h>
@@ -60,6 +59,6 @@ static uint64_t stack_pointer(const void *ucontext)
 }
 
 const struct Machine machine = {
-	.name = "x86_64", .elf_machine = EM_X86_64, .capstone_arch = CS_ARCH_X86, .capstone_mode = CS_MODE_64,
+	.name = "x86_64", .elf_machine = EM_X86_64, .code = CAPSTONE_X86_64,
 	.computes = computes, .stores_address = stores_address, .stack_pointer = stack_pointer,
 };

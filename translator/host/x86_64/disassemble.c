@@ -44,15 +44,12 @@ static void guest_line(const struct Ir *ir, uint32_t insn, GString *text)
 
 void x86_disassemble(const struct Block *block, const struct Ir *ir, GString *text)
 {
-	const struct Capstone *cs = capstone_load();
-	csh handle;
+	struct Capstone *capstone = capstone_open(CAPSTONE_X86_64);
+	struct CapstoneInsn insn;
 	unsigned mark = 0, nmarks = block == marks.block ? marks.n : 0;
 
 	g_string_append_printf(text, "0x%" PRIx64 " key %x: %u bytes at %p, %u of tables\n", block->pc, block->key, block->code_size,
 			       (const void *)block->code, block->meta_size);
-	if (cs && cs->open(CS_ARCH_X86, CS_MODE_64, &handle) != CS_ERR_OK)
-		cs = NULL;
-	cs_insn *insn = cs ? cs->malloc(handle) : NULL;
 	const uint8_t *p = block->code;
 	size_t left = block->code_size;
 	uint64_t address = (uintptr_t)p;
@@ -60,18 +57,21 @@ void x86_disassemble(const struct Block *block, const struct Ir *ir, GString *te
 		uint32_t offset = p - block->code;
 		for (; mark < nmarks && marks.at[mark].offset <= offset; mark++)
 			guest_line(ir, marks.at[mark].insn, text);
-		if (!cs || !cs->disasm_iter(handle, &p, &left, &address, insn)) {
+		if (!capstone || !capstone_read(capstone, p, left, address, &insn)) {
 			g_string_append_printf(text, "0x%016" PRIx64 ":  .byte 0x%02x\n", address, *p);
 			p++;
 			left--;
 			address++;
 			continue;
 		}
-		g_string_append_printf(text, "0x%016" PRIx64 ":  %-7s %s\n", insn->address, insn->mnemonic, insn->op_str);
+		g_string_append_printf(text, "0x%016" PRIx64 ":  %-7s %s\n", address, insn.mnemonic, insn.operands);
+		p += insn.size;
+		left -= insn.size;
+		address += insn.size;
 		/* an exit's stub: the offset of its site follows */
 		int32_t to;
 		memcpy(&to, p - 4, 4);
-		if (insn->size == 5 && p[-5] == 0xe8 && p + to == backend.common.leave_exit && left >= 4) {
+		if (insn.size == 5 && p[-5] == 0xe8 && p + to == backend.common.leave_exit && left >= 4) {
 			uint32_t site;
 			memcpy(&site, p, 4);
 			g_string_append_printf(text, "0x%016" PRIx64 ":  .long   0x%x\n", address, site);
@@ -80,8 +80,5 @@ void x86_disassemble(const struct Block *block, const struct Ir *ir, GString *te
 			address += 4;
 		}
 	}
-	if (!cs)
-		return;
-	cs->free(insn, 1);
-	cs->close(&handle);
+	capstone_close(capstone);
 }
