@@ -2,8 +2,8 @@
 /* The table of blocks by pc and key: open addressing with a part of the hash in each entry, so that most searches touch one line of the table and
  * the block.
  *
- * A table that is three quarters full is replaced by another one. Readers may be in the old one until a full flush: they miss what came later, and what
- * they find there that has been removed since is not valid. */
+ * A table that is three quarters full is replaced by another one. Readers may be in the old one until all cpus are stopped: they miss what came later, and
+ * what they find there that has been removed since is not valid. */
 #include "translator/block_table.h"
 
 #include <assert.h>
@@ -23,6 +23,7 @@ struct Table {
 };
 
 static _Atomic(struct Table *) current;
+static bool asked;                      /* for free_older() */
 
 static struct Table *new_table(unsigned bits, struct Table *older)
 {
@@ -86,13 +87,39 @@ static struct Table *replacement(struct Table *old)
 	return table;
 }
 
+static void free_chain(struct Table *table)
+{
+	while (table->older) {
+		struct Table *older = table->older;
+		table->older = older->older;
+		g_free(older);
+	}
+}
+
+/* Nobody runs translated code: who searches now holds the lock. */
+static void free_older(void *data)
+{
+	(void)data;
+	cache_lock();
+	asked = false;
+	free_chain(atomic_load_explicit(&current, memory_order_relaxed));
+	cache_unlock();
+}
+
 void block_table_add(struct Block *block)
 {
 	struct Table *table = atomic_load_explicit(&current, memory_order_relaxed);
 
 	insert(table, new_entry(hash_of(block->pc, block->key), place_of(block)));
-	if (table->used > mask(table) / 4 * 3)
-		atomic_store_explicit(&current, replacement(table), memory_order_release);
+	if (table->used <= mask(table) / 4 * 3)
+		return;
+	struct Table *next = replacement(table);
+	atomic_store_explicit(&current, next, memory_order_release);
+	/* Tables that grow are together no larger than the last; of others there may be any number, as blocks go and come back without a full flush. */
+	if (next->bits == table->bits && !asked) {
+		asked = true;
+		cpu_exclusive_later(free_older, NULL);
+	}
 }
 
 void block_table_remove(struct Block *block)
@@ -112,11 +139,7 @@ void block_table_clear(void)
 {
 	struct Table *table = atomic_load_explicit(&current, memory_order_relaxed);
 
-	while (table->older) {
-		struct Table *older = table->older;
-		table->older = older->older;
-		g_free(older);
-	}
+	free_chain(table);
 	table->used = 0;
 	for (size_t i = 0; i <= mask(table); i++)
 		atomic_store_explicit(&table->entry[i], 0, memory_order_relaxed);

@@ -44,6 +44,7 @@ static struct {
 	unsigned order_cap;
 	struct CacheStatistics statistics;
 	_Atomic uint64_t generation;    /* counts the times all blocks were forgotten */
+	uint64_t changes;               /* counts the times some may have been by what the guest or a plugin did */
 } cache;
 
 uint8_t *cache_places;
@@ -132,6 +133,11 @@ void cache_unlock(void)
 uint64_t cache_generation(void)
 {
 	return cache.generation;
+}
+
+uint64_t cache_changes(void)
+{
+	return cache.changes;
 }
 
 bool cache_reserve(struct CodeBuffer *buf)
@@ -398,6 +404,7 @@ void cache_invalidate(uint64_t addr, uint64_t len)
 	uint64_t first = addr >> PAGE_BITS, last = (addr + len - 1) >> PAGE_BITS;
 
 	cache_lock();
+	cache.changes++;
 	if (last - first < 64) {
 		for (uint64_t page = first; page <= last; page++)
 			if (g_hash_table_contains(cache.pages, page_key(page)))
@@ -466,6 +473,7 @@ void cache_flush(void)
 	g_array_free(pages, TRUE);
 	kept_clear();
 	cache.generation++;
+	cache.changes++;
 	cache_unlock();
 	cpu_exclusive_later(flush_event, NULL);
 }

@@ -137,6 +137,13 @@ static void watch(const struct Block *block)
 			translator.env->code_made(page);
 }
 
+bool kept_current(const struct Block *block)
+{
+	/* in this order, as for fetching: a byte that changed in between would be missed */
+	watch(block);
+	return kept_matches(block);
+}
+
 struct Block *kept_take(uint64_t pc, uint32_t key)
 {
 	struct Block *block;
@@ -144,9 +151,7 @@ struct Block *kept_take(uint64_t pc, uint32_t key)
 	for (Place *link = bucket_of(pc, key); (block = block_at(*link)); link = &block->next_kept) {
 		if (block->pc != pc || block->key != key)
 			continue;
-		/* in this order, as for fetching: a byte that changed in between would be missed */
-		watch(block);
-		if (kept_matches(block)) {
+		if (kept_current(block)) {
 			*link = block->next_kept;
 			return block;
 		}

@@ -10,6 +10,9 @@ bool kept_record(struct CodeBuffer *buf, struct Block *block, const struct Ir *u
 /* Whether the guest's executable memory has these bytes now. On a cpu's thread. */
 bool kept_matches(const struct Block *block);
 
+/* The same with the environment telling of changes of the block's pages from here on. */
+bool kept_current(const struct Block *block);
+
 /* BLOCK has been forgotten because its pages changed. */
 void kept_add(struct Block *block);
 /* A block for PC and KEY that matches, no longer kept; NULL: none. From here on the environment tells of changes of its pages. */

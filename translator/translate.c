@@ -81,6 +81,7 @@ static bool decode(struct Ir *ir, const struct Request *r, uint64_t *start, uint
 	if (r->region)
 		return region_decode(ir, &scratch, r->branch, start, size);
 	*start = r->pc;
+	decode_fetch(r->code, r->pc, r->max_insns);
 	*size = decode_block(ir, r->code, r->max_insns, translator.regions);
 	return *size != 0;
 }
@@ -130,8 +131,8 @@ static struct Block *build(const struct Request *r, struct CodeBuffer *buf, enum
 	return *result == EMIT_OK ? block : NULL;
 }
 
-/* The same under the translation lock, with one retry policy: what is too big is cut shorter, and a plugin that flushes while it is asked makes the
- * answers stale. */
+/* The same under the translation lock, with one retry policy: what is too big is cut shorter, and a plugin that flushes or writes while it is asked makes the
+ * answers stale, and what has been fetched no longer watched. */
 static struct Block *translate_locked(struct Request *r, enum EmitResult *result)
 {
 	struct Block *block = NULL;
@@ -142,20 +143,21 @@ static struct Block *translate_locked(struct Request *r, enum EmitResult *result
 			*result = EMIT_NO_ROOM;
 			return NULL;
 		}
-		uint64_t generation = cache_generation();
+		uint64_t changes = cache_changes();
 		*result = EMIT_OK;
 		block = build(r, &buf, result);
 		if (!block && *result == EMIT_TOO_BIG && r->max_insns > 1) {
 			r->max_insns = (MIN(r->max_insns, 64u) + 1) / 2;
 			continue;
 		}
-		if (block && cache_generation() != generation && tries < 2)
+		if (block && cache_changes() != changes && (tries < 2 || !kept_current(block)))
 			continue;
 		if (block)
 			cache_commit(&buf, block);
-		break;
+		return block;
 	}
-	return block;
+	*result = EMIT_NO_ROOM;
+	return NULL;
 }
 
 static struct Block *translate_block(struct Cpu *cpu, uint64_t pc, uint32_t key, enum EmitResult *result)
@@ -163,8 +165,7 @@ static struct Block *translate_block(struct Cpu *cpu, uint64_t pc, uint32_t key,
 	static struct Code code;
 	struct Request r = { .cpu = cpu, .pc = pc, .key = key, .max_insns = translator.max_insns, .code = &code };
 
-	decode_fetch(&code, pc, r.max_insns);
-	return code.length ? translate_locked(&r, result) : NULL;
+	return translate_locked(&r, result);
 }
 
 void translate_region(struct Cpu *cpu, struct Block *block)

@@ -53,6 +53,9 @@ static struct rlimit kept[3];
 static bool kept_set[3];
 static pthread_mutex_t kept_lock = PTHREAD_MUTEX_INITIALIZER;
 
+void limit_fork_prepare(void) { pthread_mutex_lock(&kept_lock); }
+void limit_fork_done(void) { pthread_mutex_unlock(&kept_lock); }
+
 static int kept_index(uint64_t resource)
 {
 	for (unsigned i = 0; i < 3; i++)

@@ -149,12 +149,14 @@ void process_fork_prepare(struct Task *task)
 	pthread_mutex_lock(&tasks.lock);
 	pthread_mutex_lock(&task->actions->lock);
 	mm_fork_prepare();
+	limit_fork_prepare();
 	log_fork_prepare();
 }
 
 void process_fork_done(struct Task *task, bool child)
 {
 	log_fork_done(child);
+	limit_fork_done();
 	mm_fork_done(child);
 	pthread_mutex_unlock(&task->actions->lock);
 	if (child) {

@@ -221,6 +221,13 @@ static void note(int sig)
 		signal_guest_aborts = true;
 }
 
+/* What precedes SIGKILL at the own process; the first one of a pid namespace survives it. */
+static void end_first(void)
+{
+	if (getpid() != 1)
+		process_finish();
+}
+
 static bool own_thread(int tid)
 {
 	return tid > 0 && host_syscall(SYS_tgkill, getpid(), tid, 0) == 0;
@@ -261,7 +268,7 @@ int64_t sys_kill(struct Cpu *cpu, const uint64_t a[6])
 	(void)cpu;
 	note((int)a[1]);
 	if ((int)a[1] == SIGKILL && own_process((int)a[0]))
-		process_finish();
+		end_first();
 	return host_syscall(SYS_kill, a[0], a[1]);
 }
 
@@ -270,7 +277,7 @@ int64_t sys_tkill(struct Cpu *cpu, const uint64_t a[6])
 	(void)cpu;
 	note((int)a[1]);
 	if ((int)a[1] == SIGKILL && own_thread((int)a[0]))
-		process_finish();
+		end_first();
 	return host_syscall(SYS_tkill, a[0], a[1]);
 }
 
@@ -279,7 +286,7 @@ int64_t sys_tgkill(struct Cpu *cpu, const uint64_t a[6])
 	(void)cpu;
 	note((int)a[2]);
 	if ((int)a[2] == SIGKILL && (int)a[0] == getpid() && own_thread((int)a[1]))
-		process_finish();
+		end_first();
 	return host_syscall(SYS_tgkill, a[0], a[1], a[2]);
 }
 
@@ -288,7 +295,7 @@ int64_t sys_rt_sigqueueinfo(struct Cpu *cpu, const uint64_t a[6])
 	(void)cpu;
 	note((int)a[1]);
 	if ((int)a[1] == SIGKILL && (int)a[0] == getpid() && readable_info(a[2]))
-		process_finish();
+		end_first();
 	return host_syscall(SYS_rt_sigqueueinfo, a[0], a[1], a[2]);
 }
 
@@ -297,7 +304,7 @@ int64_t sys_rt_tgsigqueueinfo(struct Cpu *cpu, const uint64_t a[6])
 	(void)cpu;
 	note((int)a[2]);
 	if ((int)a[2] == SIGKILL && (int)a[0] == getpid() && own_thread((int)a[1]) && readable_info(a[3]))
-		process_finish();
+		end_first();
 	return host_syscall(SYS_rt_tgsigqueueinfo, a[0], a[1], a[2], a[3]);
 }
 
@@ -306,6 +313,6 @@ int64_t sys_pidfd_send_signal(struct Cpu *cpu, const uint64_t a[6])
 	(void)cpu;
 	note((int)a[1]);
 	if ((int)a[1] == SIGKILL && !a[3] && own_pidfd((int)a[0]) && (!a[2] || readable_info(a[2])))
-		process_finish();
+		end_first();
 	return host_syscall(SYS_pidfd_send_signal, a[0], a[1], a[2], a[3]);
 }

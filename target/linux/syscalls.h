@@ -43,6 +43,9 @@ void syscall_init(void);
 uint64_t limit_of_stack(void);
 /* Makes that limit the host's, for the program that takes over. */
 void limit_pass_on(void);
+/* Hold and release what the two need round fork(), so that no other thread has it then. */
+void limit_fork_prepare(void);
+void limit_fork_done(void);
 /* mm_unprotect() for the buffers of an array of COUNT iovecs at IOV. */
 void syscall_unprotect_iov(uint64_t iov, uint64_t count);
 

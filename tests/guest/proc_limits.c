@@ -2,6 +2,7 @@
 /* Limits, names, random bytes, system facts, prctl, scheduling, groups and identities, terminals. */
 /* expect:
 limits
+limits in children
 names
 random
 system
@@ -16,6 +17,7 @@ calls that do not exist
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <pty.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -56,6 +58,40 @@ static void terminal(void)
 	puts("terminal");
 }
 
+static volatile int enough;
+
+static void *ask(void *data)
+{
+	struct rlimit limit;
+
+	while (!enough)
+		getrlimit(RLIMIT_STACK, &limit);
+	return data;
+}
+
+/* A child that is made while other threads ask for limits may ask, too. */
+static void limits_in_children(void)
+{
+	struct rlimit limit;
+	pthread_t threads[2];
+	int status;
+
+	for (int i = 0; i < 2; i++)
+		MUST(pthread_create(&threads[i], NULL, ask, NULL) == 0);
+	for (int i = 0; i < 1000; i++) {
+		pid_t child = fork();
+		if (child == 0) {
+			alarm(20);
+			_exit(getrlimit(RLIMIT_STACK, &limit));
+		}
+		MUST(child > 0 && waitpid(child, &status, 0) == child && status == 0);
+	}
+	enough = 1;
+	for (int i = 0; i < 2; i++)
+		MUST(pthread_join(threads[i], NULL) == 0);
+	puts("limits in children");
+}
+
 int main(void)
 {
 	struct rlimit old, now;
@@ -73,6 +109,7 @@ int main(void)
 	MUST(close(49) == 0 && setrlimit(RLIMIT_NOFILE, &old) == 0 && getrlimit(RLIMIT_STACK, &now) == 0 && now.rlim_cur >= 65536);
 	MUST(setrlimit(RLIMIT_CORE, &(struct rlimit){ 5, 1 }) == -1 && errno == EINVAL && getrlimit(999, &now) == -1 && errno == EINVAL);
 	puts("limits");
+	limits_in_children();
 
 	MUST(uname(&u) == 0 && !strcmp(u.sysname, "Linux") && u.release[0] >= '3' && gethostname(name, 1) <= 0);
 #ifdef __riscv

@@ -2,6 +2,7 @@
 /* Cpus, run loop and code cache, with a guest of a few instructions made up for it, on every host of this build. */
 #include <check.h>
 #include <glib.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "instrument/probe.h"
 #include "target/guest.h"
 #include "translator/host/host.h"
+#include "translator/kept.h"
 #include "translator/translate.h"
 #include "translator/translator.h"
 
@@ -646,6 +648,74 @@ START_TEST(flush_from_a_callback)
 }
 END_TEST
 
+static unsigned flushes_left;
+static bool writes_too;
+
+/* Forgets all when it is asked about the block behind the first, or writes to its page. */
+static void flush_on_translate(struct Subscriber *self, struct ProbeUnit *unit)
+{
+	(void)self;
+	if (probe_block_pc(unit) != base + 64 || !flushes_left)
+		return;
+	flushes_left--;
+	if (writes_too)
+		poke(65, &flushes_left, 1);
+	else
+		cache_flush();
+}
+
+START_TEST(flush_while_a_block_is_translated)
+{
+	static struct Subscriber flusher = { .on_translate = flush_on_translate };
+	static const unsigned times[] = { 1, 2, 3, 50 };
+
+	start(_i / 8, "");
+	writes_too = _i & 4;
+	flushes_left = times[_i & 3];
+	subscriber_add(&flusher);
+	poke(0, "ij\x3f", 3);
+	poke(64, "a\x20x", 3);
+	run_with(0, 0, 0);
+	/* its page is watched as that of any block, and it is made of the bytes that are there now */
+	const struct Block *block = cache_find(base + 64, 0);
+	ck_assert(has_code[0] && guarded[0]);
+	ck_assert(block && kept_matches(block));
+	ck_assert_uint_eq(run_with(0, 0, 0), 1 + memory[65]);
+	subscriber_remove(&flusher);
+}
+END_TEST
+
+static size_t heap_used(void)
+{
+	struct mallinfo2 info = mallinfo2();
+
+	return info.uordblks + info.hblkhd;
+}
+
+START_TEST(blocks_that_go_and_come_back_take_no_memory)
+{
+	enum { STEP = 32, ROUNDS = 60 };
+
+	start(_i, "");
+	struct Cpu *cpu = new_cpu();
+	size_t before = 0;
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		for (unsigned page = 0; page < PAGES; page++) {
+			for (unsigned at = 0; at < PAGE; at += STEP) {
+				cpu->pc = base + page * PAGE + at;
+				cpu_run(cpu);
+			}
+			poke(page * PAGE, "x", 1);
+		}
+		if (round == 2)
+			before = heap_used();
+	}
+	ck_assert_uint_ge(statistics().revivals, (ROUNDS - 2) * PAGES * (PAGE / STEP));
+	ck_assert_uint_le(heap_used(), before + (256 << 10));
+	cpu_free(cpu);
+}
+END_TEST
+
 START_TEST(flush_while_others_run)
 {
 	struct Runner runners[3];
@@ -932,6 +1002,7 @@ int main(void)
 		{ memory_faults_are_exact, 1 }, { helpers_raise_with_exact_state, 1 }, { helpers_see_exact_state, 1 },
 		{ helpers_redirect, 1 }, { guarded_copies_fail_instead_of_faulting, 1 }, { invalid_blocks_are_not_found, 1 },
 		{ chained_jumps_find_the_new_code, 1 }, { the_guest_writes_code, 1 }, { flush_from_a_callback, 1 },
+		{ flush_while_a_block_is_translated, 8 }, { blocks_that_go_and_come_back_take_no_memory, 1 },
 		{ flush_while_others_run, 1 }, { a_full_cache_is_flushed, 1 },
 		{ endless_loops_are_interrupted, G_N_ELEMENTS(endless) }, { probed_loops_are_interrupted, G_N_ELEMENTS(endless) },
 		{ probes_run_once_for_each_instruction, 1 }, { exclusive_sections_are_alone, 1 },
