@@ -111,7 +111,7 @@ static void finish(void *data);
 /* Runs FN with all cpus stopped: now where that can be, else soon. */
 static void exclusively(void (*fn)(void *data), void *data)
 {
-	if (cpu_current())
+	if (cpu_current() || cpu_in_exclusive())
 		cpu_exclusive_later(fn, data);
 	else
 		cpu_exclusive(fn, data);

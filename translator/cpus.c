@@ -35,6 +35,7 @@ static struct {
 };
 
 _Thread_local struct Cpu *cpu_of_thread;
+static _Thread_local bool alone;        /* in the function of an exclusive section */
 
 /* -- making ------------------------------------------------------------------------------------------------------ */
 
@@ -263,11 +264,26 @@ static void open_gate(void)
 	pthread_mutex_unlock(&cpus.gate);
 }
 
-void cpu_exclusive(void (*fn)(void *data), void *data)
+static void run_alone(void (*fn)(void *data), void *data)
 {
 	close_gate();
+	alone = true;
 	fn(data);
+	alone = false;
 	open_gate();
+}
+
+bool cpu_in_exclusive(void)
+{
+	return alone;
+}
+
+void cpu_exclusive(void (*fn)(void *data), void *data)
+{
+	run_alone(fn, data);
+	/* what FN left for later has no cpu to wait for */
+	while (!cpu_of_thread && atomic_load(&cpus.pending))
+		cpus_run_pending();
 }
 
 static void interrupt_first(struct Cpu *cpu, void *data)
@@ -311,7 +327,7 @@ void cpus_run_pending(void)
 	}
 	while (in_order) {
 		struct Pending *next = in_order->next;
-		cpu_exclusive(in_order->fn, in_order->data);
+		run_alone(in_order->fn, in_order->data);
 		atomic_fetch_sub(&cpus.npending, 1);
 		free(in_order);
 		in_order = next;

@@ -60,8 +60,10 @@ void cpu_raise(struct Cpu *cpu, enum Cause cause, uint64_t fault_addr) __attribu
 void cpu_redirect(struct Cpu *cpu) __attribute__((noreturn));
 
 /* Stops all other cpus at a block boundary (or outside translated code), runs FN alone, lets them go on. Waits for other such sections. Not from a
- * signal handler, not under the cache lock, not from a probe. */
+ * signal handler, not under the cache lock, not from a probe, not from such a section. */
 void cpu_exclusive(void (*fn)(void *data), void *data);
+/* Whether the calling thread is in FN: cpu_exclusive_later() is for it, and on a thread without a cpu is done when the section's cpu_exclusive() returns. */
+bool cpu_in_exclusive(void);
 /* The same, asked for from anywhere (a probe too): FN runs on some cpu's thread before the calling cpu's next block begins. */
 void cpu_exclusive_later(void (*fn)(void *data), void *data);
 

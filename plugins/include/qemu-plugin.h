@@ -106,8 +106,8 @@ typedef void (*qemu_plugin_vcpu_udata_cb_t)(unsigned int vcpu_index, void *userd
 /* Unloads the plugin: asks for it and returns; callbacks may still come until CB (may be NULL). With all vcpus stopped the plugin's callbacks and
  * instrumentation are dropped, CB is called, the library's destructors run (its memory stays: a thread of the plugin's own may be in it). What the plugin
  * registers meanwhile, and a second call, is ignored. Context: any but install, and nothing comes of it at the end. On a thread without a vcpu it has
- * happened when the function returns, unless another thread of the plugin's own is in a callback; hold no lock that a callback takes. An unknown ID, or that
- * of a plugin that is gone: nothing, a line in the log.
+ * happened when the function returns, unless that is called in a flush, reset or uninstall callback or another thread of the plugin's own is in a callback;
+ * hold no lock that a callback takes. An unknown ID, or that of a plugin that is gone: nothing, a line in the log.
  *
  * Reset does the same without closing: CB may register anew. */
 #if QEMU_PLUGIN_VERSION >= 7

@@ -8,7 +8,7 @@
  * how=reset,from=mem how=reset,from=call how=reset,from=filter how=reset,from=result how=reset,from=discon how=reset,from=each how=reset,from=thread
  * how=uninstall,from=init how=uninstall,from=exit how=uninstall,from=trans how=uninstall,from=tb how=uninstall,from=insn how=uninstall,from=cond
  * how=uninstall,from=mem how=uninstall,from=call how=uninstall,from=filter how=uninstall,from=result how=uninstall,from=discon
- * how=uninstall,from=each how=uninstall,from=thread how=uninstall,from=done */
+ * how=uninstall,from=each how=uninstall,from=thread how=uninstall,from=insn,twice=1 how=uninstall,from=thread,twice=1 */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <unistd.h>
@@ -19,6 +19,7 @@ enum { AFTER = 20 };    /* events */
 
 static qemu_plugin_id_t self;
 static char how[16], from[16];
+static bool twice;      /* reset, and uninstall in the completion callback of that */
 static atomic_int generation, events, asked, done_times, again, gone;
 static struct qemu_plugin_scoreboard *score;
 
@@ -30,7 +31,7 @@ static void done(void *data)
 	generation++;
 	if (!strcmp(how, "reset")) {
 		subscribe();
-	} else if (!strcmp(from, "done") && generation == 1) {
+	} else if (twice && generation == 1) {
 		done_times = 0;
 		qemu_plugin_uninstall(self, done, &done_times);
 		/* what is registered on the way out is ignored */
@@ -45,7 +46,7 @@ static void end(void)
 {
 	if (atomic_exchange(&asked, 1))
 		return;
-	if (!strcmp(how, "reset") || !strcmp(from, "done"))
+	if (!strcmp(how, "reset") || twice)
 		qemu_plugin_reset(self, done, &done_times);
 	else
 		qemu_plugin_uninstall(self, done, &done_times);
@@ -61,7 +62,7 @@ static void event(const char *what, void *data)
 	EXPECT((intptr_t)data == generation);
 	if (generation)
 		again++;
-	else if (!strcmp(what, strcmp(from, "done") ? from : "insn") && ++events >= (!strcmp(what, "init") || !strcmp(what, "exit") ? 3 : AFTER))
+	else if (!strcmp(what, from) && ++events >= (!strcmp(what, "init") || !strcmp(what, "exit") ? 3 : AFTER))
 		end();
 }
 
@@ -151,7 +152,7 @@ static void *own_thread(void *data)
 
 static void __attribute__((destructor)) unloaded(void)
 {
-	EXPECT(asked && done_times == 1 && generation == (strcmp(from, "done") ? 1 : 2));
+	EXPECT(asked && done_times == 1 && generation == (twice ? 2 : 1));
 	EXPECT(!gone == !strcmp(how, "reset"));
 	say("unloaded");
 }
@@ -163,6 +164,7 @@ INSTALL
 	self = id;
 	snprintf(how, sizeof how, "%s", argument(argc, argv, "how"));
 	snprintf(from, sizeof from, "%s", argument(argc, argv, "from"));
+	twice = *argument(argc, argv, "twice");
 	score = qemu_plugin_scoreboard_new(8);
 	subscribe();
 	return !strcmp(from, "thread") ? pthread_create(&thread, NULL, own_thread, NULL) : 0;

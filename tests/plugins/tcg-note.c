@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* For tests/tcg/several, as several libraries: says of each event which plugin is told, and what a common cell says. NAME is its argument. */
+/* For tests/tcg/several, as several libraries: says of each event which plugin is told, and what a common cell says. NAME is its argument. Others: reset
+ * (itself, at the first system call), thread (the same on a thread of its own), atflush=reset or uninstall, filter. */
+#include <pthread.h>
+#include <unistd.h>
+
 #include "tcg.h"
 
-static char name[32];
+static char name[32], atflush[16];
 static qemu_plugin_id_t self;
-static bool translated_once, executed_once, called_once, returned_once, resetting;
+static bool translated_once, executed_once, called_once, returned_once, resetting, threaded;
 
 ON_VCPU(started) { say("%s init", name); }
 
@@ -60,14 +64,34 @@ ON_TRANS(translated)
 	qemu_plugin_register_vcpu_insn_exec_cb(qemu_plugin_tb_get_insn(tb, 0), in_insn, QEMU_PLUGIN_CB_NO_REGS, NULL);
 }
 
-ON_SIMPLE(flushed) { say("%s flush", name); }
 ON_SIMPLE(reset_done) { say("%s reset", name); }
+ON_SIMPLE(gone) { say("%s gone", name); }
+
+ON_SIMPLE(flushed)
+{
+	say("%s flush", name);
+	if (!strcmp(atflush, "reset"))
+		qemu_plugin_reset(self, reset_done WITH(NULL));
+	if (!strcmp(atflush, "uninstall"))
+		qemu_plugin_uninstall(self, gone WITH(NULL));
+}
+
+static void *own_thread(void *data)
+{
+	while (!held)
+		usleep(100);
+	qemu_plugin_reset(self, reset_done WITH(NULL));
+	say("%s has done it", name);
+	release_guest();
+	return data;
+}
 
 ON_CALL(called)
 {
 	if (!called_once)
 		say("%s call", name);
 	called_once = true;
+	hold_guest(num, threaded ? a1 : 0);
 	if (resetting)
 		qemu_plugin_reset(self, reset_done WITH(NULL));
 	resetting = false;
@@ -95,9 +119,13 @@ ON_EXIT(at_exit) { say("%s exit", name); }
 
 INSTALL
 {
+	pthread_t thread;
+
 	self = id;
 	snprintf(name, sizeof name, "%s", argument(argc, argv, "name"));
+	snprintf(atflush, sizeof atflush, "%s", argument(argc, argv, "atflush"));
 	resetting = *argument(argc, argv, "reset");
+	threaded = *argument(argc, argv, "thread");
 	say("%s install", name);
 	qemu_plugin_register_vcpu_init_cb(id, started WITH(NULL));
 	qemu_plugin_register_vcpu_tb_trans_cb(id, translated WITH(NULL));
@@ -109,5 +137,5 @@ INSTALL
 	if (*argument(argc, argv, "filter"))
 		qemu_plugin_register_vcpu_syscall_filter_cb(id, filter WITH(NULL));
 #endif
-	return 0;
+	return threaded ? pthread_create(&thread, NULL, own_thread, NULL) : 0;
 }

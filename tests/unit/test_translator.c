@@ -951,6 +951,27 @@ START_TEST(later_sections_run_before_the_loop_goes_round)
 }
 END_TEST
 
+static void ask_inside(void *data)
+{
+	unsigned *order = data;
+
+	ck_assert(cpu_in_exclusive());
+	if (++*order < 3)
+		cpu_exclusive_later(ask_inside, data);
+}
+
+START_TEST(later_sections_of_a_thread_without_cpu_are_its_own)
+{
+	unsigned order = 0;
+
+	start(_i, "");
+	ck_assert(!cpu_current() && !cpu_in_exclusive());
+	cpu_exclusive(ask_inside, &order);
+	ck_assert_uint_eq(order, 3);
+	ck_assert(!cpu_in_exclusive());
+}
+END_TEST
+
 /* -- cpus ----------------------------------------------------------------------------------------------------------------- */
 
 START_TEST(cpus_take_the_smallest_index)
@@ -1006,7 +1027,8 @@ int main(void)
 		{ flush_while_others_run, 1 }, { a_full_cache_is_flushed, 1 },
 		{ endless_loops_are_interrupted, G_N_ELEMENTS(endless) }, { probed_loops_are_interrupted, G_N_ELEMENTS(endless) },
 		{ probes_run_once_for_each_instruction, 1 }, { exclusive_sections_are_alone, 1 },
-		{ later_sections_run_before_the_loop_goes_round, 1 }, { cpus_take_the_smallest_index, 1 }, { slots_are_zero_and_apart, 1 },
+		{ later_sections_run_before_the_loop_goes_round, 1 }, { later_sections_of_a_thread_without_cpu_are_its_own, 1 },
+		{ cpus_take_the_smallest_index, 1 }, { slots_are_zero_and_apart, 1 },
 	};
 	Suite *suite = suite_create("translator");
 	TCase *tc = tcase_create("hosts");
