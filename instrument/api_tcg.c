@@ -249,6 +249,11 @@ void qemu_plugin_reset(qemu_plugin_id_t id, qemu_plugin_udata_cb_t cb, void *use
 
 /* -- the end ----------------------------------------------------------------------------------------------------------------- */
 
+bool tcg_ended(void)
+{
+	return atomic_load(&ended);
+}
+
 static void on_exit_event(struct Subscriber *self)
 {
 	struct TcgState *state = self->data;

@@ -98,6 +98,9 @@ void tcg_register(qemu_plugin_id_t id, enum TcgEvent event, void *fn, void *user
 /* The plugin with that id. NULL, and a line in the log for FUNCTION, if there is none. */
 struct TcgState *tcg_state(qemu_plugin_id_t id, const char *function, const void *caller);
 
+/* Whether the guest has ended: exit callbacks and destructors are all that runs of plugins. */
+bool tcg_ended(void);
+
 /* Writes one line to the log that names the plugin that called FUNCTION and what is wrong; once for each plugin and function. CALLER is the return address
  * of FUNCTION. Any thread. */
 void tcg_complain(const char *function, const void *caller, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -132,7 +135,7 @@ void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *insn, e
 void qemu_plugin_register_vcpu_mem_inline(struct qemu_plugin_insn *insn, enum qemu_plugin_mem_rw rw, enum qemu_plugin_op op, void *ptr,
 					  uint64_t imm);
 
-/* Offset from struct Cpu of the cell, 0 if there is none such: for instrumentation. */
-uint32_t tcg_cell(qemu_plugin_u64 entry);
+/* Offset from struct Cpu of the cell, which the code that is being translated is going to use. 0 if there is none such, and a line in the log. */
+uint32_t tcg_use_cell(qemu_plugin_u64 entry, const char *function, const void *caller);
 
 #endif

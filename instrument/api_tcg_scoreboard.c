@@ -1,97 +1,204 @@
 /* SPDX-License-Identifier: MIT */
 /* Scoreboards of TCG plugins: arrays by vcpu index, kept in the slots behind each cpu. */
 #include <glib.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "instrument/api_tcg.h"
 #include "instrument/log.h"
-#include "translator/translator.h"
+#include "translator/translate.h"
 
-enum { SCOREBOARD_ALIVE = 0x5c04eb0d };
+/* A handle is not an address but a number, never that of another scoreboard: the line of slots where the elements are, how many there have been at that
+ * line, and a tag that no address has. So it is known for what it is before anything is looked up through it. */
+enum { LINE_BITS = 20, LINES = 1 << LINE_BITS, COUNT_BITS = 28, TAG = 0x5c0b };
+_Static_assert((int64_t)LINES * SLOT_LINE == CPU_SLOTS_SIZE, "a handle for each");
 
-/* Neither given back to the C library nor used again, so that a handle of a freed one is known as such for ever. */
-struct qemu_plugin_scoreboard {
-	atomic_uint alive;              /* SCOREBOARD_ALIVE, or 0: freed */
+struct Board {
+	_Atomic uint64_t handle;        /* 0: freed, or not there yet */
+	uint32_t count;                 /* there have been at this line */
 	uint32_t slot;                  /* offset from struct Cpu */
-	size_t size;                    /* bytes of an element */
+	uint32_t size;                  /* bytes of an element */
+	uint32_t next;                  /* line of the next that waits for its code to go, plus one */
+	_Atomic uint64_t used;          /* generation of the code cache in which code began to use it, last, plus one; 0: none does */
 };
+static struct Board boards[LINES];      /* the pages of those not there are never touched */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static uint32_t waiting;                /* line of the first of those freed whose code has not gone, plus one; 0: there is none */
+static uint64_t swept;                  /* generation up to which they have been looked at */
+
+static void take_lock(void) { pthread_mutex_lock(&lock); }
+static void release_lock(void) { pthread_mutex_unlock(&lock); }
+static void __attribute__((constructor)) watch_forks(void)
+{
+	pthread_atfork(take_lock, release_lock, release_lock);
+}
+
+static uint64_t handle_of(const struct qemu_plugin_scoreboard *score)
+{
+	return (uintptr_t)score;
+}
+
+static uint64_t new_handle(uint32_t line, uint32_t count)
+{
+	return (uint64_t)TAG << (LINE_BITS + COUNT_BITS) | (uint64_t)(count & ((1u << COUNT_BITS) - 1)) << LINE_BITS | line;
+}
+
+/* The scoreboard with that handle, if there is one. */
+static struct Board *board_of(const struct qemu_plugin_scoreboard *score)
+{
+	struct Board *board = &boards[handle_of(score) & (LINES - 1)];
+	return score && atomic_load_explicit(&board->handle, memory_order_relaxed) == handle_of(score) ? board : NULL;
+}
+
+static bool used_by_code(struct Board *board)
+{
+	return atomic_load(&board->used) > instrument_drained();
+}
+
+/* Gives back the slots of those whose code has gone meanwhile. */
+static void sweep(void)
+{
+	uint64_t drained = instrument_drained();
+
+	if (swept == drained)
+		return;
+	swept = drained;
+	for (uint32_t *link = &waiting; *link;) {
+		struct Board *board = &boards[*link - 1];
+		if (used_by_code(board)) {
+			link = &board->next;
+			continue;
+		}
+		*link = board->next;
+		probe_slots_free(board->slot, board->size);
+	}
+}
 
 struct qemu_plugin_scoreboard *qemu_plugin_scoreboard_new(size_t element_size)
 {
+	pthread_mutex_lock(&lock);
+	sweep();
 	uint32_t slot = probe_slots_new(element_size);
-
 	if (!slot) {
+		pthread_mutex_unlock(&lock);
 		report("no room for a scoreboard of %zu bytes for each vcpu: all of a process together have %d MiB", element_size,
 		       CPU_SLOTS_SIZE >> 20);
 		exit(EXIT_FAILURE);
 	}
-	struct qemu_plugin_scoreboard *score = g_new(struct qemu_plugin_scoreboard, 1);
-	*score = (struct qemu_plugin_scoreboard){ .alive = SCOREBOARD_ALIVE, .slot = slot, .size = element_size };
-	return score;
+	uint32_t line = (slot - cpu_slots_offset(translator.guest)) / SLOT_LINE;
+	struct Board *board = &boards[line];
+	board->slot = slot;
+	board->size = element_size;
+	board->used = 0;
+	uint64_t handle = new_handle(line, ++board->count);
+	atomic_store(&board->handle, handle);
+	pthread_mutex_unlock(&lock);
+	return (struct qemu_plugin_scoreboard *)(uintptr_t)handle;
 }
 
-static bool alive(const struct qemu_plugin_scoreboard *score, const char *function, const void *caller)
+/* Says what is wrong with a handle that is no scoreboard's. */
+static __attribute__((noinline, cold)) void complain_of(const struct qemu_plugin_scoreboard *score, const char *function, const void *caller)
 {
-	if (score && score->alive == SCOREBOARD_ALIVE)
-		return true;
-	tcg_complain(function, caller, "%s", score ? "the scoreboard has been freed" : "the scoreboard is NULL");
-	return false;
+	const uint64_t handle = handle_of(score);
+	const uint32_t line = handle & (LINES - 1), count = handle >> LINE_BITS & ((1u << COUNT_BITS) - 1);
+
+	if (!score)
+		tcg_complain(function, caller, "the scoreboard is NULL");
+	else if (handle >> (LINE_BITS + COUNT_BITS) == TAG && count && count <= boards[line].count)
+		tcg_complain(function, caller, "the scoreboard has been freed");
+	else
+		tcg_complain(function, caller, "%p is no scoreboard", (const void *)score);
 }
 
 void qemu_plugin_scoreboard_free(struct qemu_plugin_scoreboard *score)
 {
-	uint32_t is = SCOREBOARD_ALIVE;
+	struct Board *board = board_of(score);
+	uint64_t handle = handle_of(score);
 
-	if (!alive(score, __func__, TCG_CALLER))
-		return;
 	/* of two threads that free it, one does */
-	if (atomic_compare_exchange_strong(&score->alive, &is, 0))
-		probe_slots_free(score->slot, score->size);
+	if (!board || !atomic_compare_exchange_strong(&board->handle, &handle, 0)) {
+		complain_of(score, __func__, TCG_CALLER);
+		return;
+	}
+	pthread_mutex_lock(&lock);
+	sweep();
+	bool used = used_by_code(board);
+	if (used) {
+		board->next = waiting;
+		waiting = board - boards + 1;
+	} else {
+		probe_slots_free(board->slot, board->size);
+	}
+	pthread_mutex_unlock(&lock);
+	if (used && !tcg_ended())
+		tcg_complain(__func__, TCG_CALLER, "instrumentation uses the scoreboard; free it at the end, or when a flush or reset has dropped that");
 }
 
-uint32_t tcg_cell(qemu_plugin_u64 entry)
+static bool has_cell(const struct Board *board, size_t offset)
 {
-	const struct qemu_plugin_scoreboard *score = entry.score;
+	return offset <= board->size && board->size - offset >= sizeof(uint64_t);
+}
 
-	if (!score || score->alive != SCOREBOARD_ALIVE || entry.offset > score->size || score->size - entry.offset < sizeof(uint64_t))
-		return 0;
-	return score->slot + entry.offset;
+static __attribute__((noinline, cold)) void complain_of_offset(const struct Board *board, size_t offset, const char *function, const void *caller)
+{
+	tcg_complain(function, caller, "the cell at offset %zu is not in an element of %" PRIu32 " bytes", offset, board->size);
+}
+
+uint32_t tcg_use_cell(qemu_plugin_u64 entry, const char *function, const void *caller)
+{
+	struct Board *board = board_of(entry.score);
+
+	if (board && has_cell(board, entry.offset)) {
+		atomic_store(&board->used, cache_generation() + 1);
+		return board->slot + entry.offset;
+	}
+	if (board)
+		complain_of_offset(board, entry.offset, function, caller);
+	else
+		complain_of(entry.score, function, caller);
+	return 0;
 }
 
 /* The memory of SCORE for a vcpu, from its element's start; NULL: there has been no such vcpu. */
 static char *element(const struct qemu_plugin_scoreboard *score, unsigned vcpu, const char *function, const void *caller)
 {
+	const struct Board *board = board_of(score);
 	struct Cpu *cpu;
 
-	if (!alive(score, function, caller))
+	if (!board) {
+		complain_of(score, function, caller);
 		return NULL;
+	}
 	if (vcpu < instrument_vcpus() && (cpu = cpu_slots_of(vcpu)))
-		return probe_slot(cpu, score->slot);
+		return probe_slot(cpu, board->slot);
 	tcg_complain(function, caller, "there is no vcpu %u; there have been %u", vcpu, instrument_vcpus());
 	return NULL;
 }
 
 static __attribute__((noinline)) uint64_t *any_cell(qemu_plugin_u64 entry, unsigned vcpu, const char *function, const void *caller)
 {
+	const struct Board *board = board_of(entry.score);
 	char *start = element(entry.score, vcpu, function, caller);
 
-	if (!start)
+	if (!start || !board)
 		return NULL;
-	if (entry.offset > entry.score->size || entry.score->size - entry.offset < sizeof(uint64_t)) {
-		tcg_complain(function, caller, "the cell at offset %zu is not in an element of %zu bytes", entry.offset, entry.score->size);
-		return NULL;
-	}
-	return (uint64_t *)(void *)(start + entry.offset);
+	if (has_cell(board, entry.offset))
+		return (uint64_t *)(void *)(start + entry.offset);
+	complain_of_offset(board, entry.offset, function, caller);
+	return NULL;
 }
 
 /* The same, quickly if it is the calling vcpu's own. */
 static inline uint64_t *cell(qemu_plugin_u64 entry, unsigned vcpu, const char *function, const void *caller)
 {
 	struct Cpu *cpu = cpu_current();
-	const uint32_t slot = cpu && cpu->index == vcpu ? tcg_cell(entry) : 0;
+	const struct Board *board = board_of(entry.score);
 
-	return slot ? probe_slot(cpu, slot) : any_cell(entry, vcpu, function, caller);
+	if (cpu && cpu->index == vcpu && board && has_cell(board, entry.offset))
+		return probe_slot(cpu, board->slot + entry.offset);
+	return any_cell(entry, vcpu, function, caller);
 }
 
 void *qemu_plugin_scoreboard_find(struct qemu_plugin_scoreboard *score, unsigned int vcpu_index)

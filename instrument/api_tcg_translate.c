@@ -224,10 +224,8 @@ static bool make_conditional(struct Probe *probe, enum qemu_plugin_cond cond, qe
 	probe->cond = conditions[cond];
 	if (probe->cond == COND_NEVER || probe->cond == COND_ALWAYS)
 		return probe->cond == COND_ALWAYS;
-	probe->slot = tcg_cell(entry);
+	probe->slot = tcg_use_cell(entry, function, caller);
 	probe->imm = imm;
-	if (!probe->slot)
-		tcg_complain(function, caller, "the scoreboard has no such cell");
 	return probe->slot != 0;
 }
 
@@ -245,11 +243,9 @@ static bool make_inline(struct Probe *probe, enum qemu_plugin_op op, qemu_plugin
 	if (!valid_op(op, function, caller))
 		return false;
 	*probe = (struct Probe){
-		.kind = op == QEMU_PLUGIN_INLINE_ADD_U64 ? PROBE_SLOT_ADD : PROBE_SLOT_STORE, .slot = tcg_cell(entry), .imm = imm,
-		.owner = current.state->plugin,
+		.kind = op == QEMU_PLUGIN_INLINE_ADD_U64 ? PROBE_SLOT_ADD : PROBE_SLOT_STORE, .imm = imm,
+		.slot = tcg_use_cell(entry, function, caller), .owner = current.state->plugin,
 	};
-	if (!probe->slot)
-		tcg_complain(function, caller, "the scoreboard has no such cell");
 	return probe->slot != 0;
 }
 

@@ -11,7 +11,7 @@
 #include "instrument/loader.h"
 #include "instrument/log.h"
 #include "instrument/pass.h"
-#include "translator/translator.h"
+#include "translator/translate.h"
 
 /* Readers take the list as it is at one moment and never lock: a list is not changed once published. Old lists are few and small;
  * they stay, since a reader may be in one. */
@@ -33,6 +33,7 @@ static atomic_uint events;
 static atomic_bool exited;              /* nobody is told of anything any more */
 static struct List nobody;
 static atomic_uint vcpus;
+static _Atomic uint64_t drained;
 
 _Thread_local struct Calling calling;
 
@@ -208,8 +209,15 @@ void instrument_exception(struct Cpu *cpu, uint64_t from_pc)
 	FOR_EACH(EVENT_EXCEPTION, cpu, on_exception, "exception callback", s->on_exception(s, cpu, from_pc));
 }
 
+uint64_t instrument_drained(void)
+{
+	return atomic_load(&drained);
+}
+
 void instrument_flush(void)
 {
+	/* what was made before that generation has been forgotten, and no cpu is in it */
+	atomic_store(&drained, cache_generation());
 	FOR_EACH(EVENT_FLUSH, (struct Cpu *)NULL, on_flush, "flush callback", s->on_flush(s));
 }
 

@@ -112,6 +112,8 @@ bool instrument_syscall(struct Cpu *cpu, int64_t number, const uint64_t args[6],
 void instrument_syscall_return(struct Cpu *cpu, int64_t number, int64_t result);
 void instrument_exception(struct Cpu *cpu, uint64_t from_pc);
 void instrument_flush(void);
+/* Generation of the code cache in which the oldest code that can still run was made: no probe put in before is left. Any thread. */
+uint64_t instrument_drained(void);
 /* One more than the highest index of a cpu whose start was told; never less than before. Any thread. */
 unsigned instrument_vcpus(void);
 /* The guest ends: on_exit of every subscriber (plugins' exit functions among them), plugins' destructors, stdio, the log. Idempotent: the second and later calls wait
@@ -122,6 +124,7 @@ void instrument_exit(void);
 
 /* Per-cpu slots of 64-bit cells: SIZE bytes for every cpu index, zeroed, aligned to 64; a cpu finds what the one before with its index left. Returns the offset from struct Cpu, or 0 if the
  * space (CPU_SLOTS_SIZE) is exhausted. Any thread. */
+enum { SLOT_LINE = 64 };        /* bytes: no two allocations share a line */
 uint32_t probe_slots_new(size_t size);
 void probe_slots_free(uint32_t offset, size_t size);
 static inline void *probe_slot(struct Cpu *cpu, uint32_t offset) { return (char *)cpu + offset; }

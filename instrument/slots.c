@@ -8,8 +8,6 @@
 #include "instrument/probe.h"
 #include "translator/translate.h"
 
-enum { SLOT_LINE = 64 };        /* allocations do not share cache lines with others */
-
 struct Gap {
 	uint32_t start, size;           /* bytes from the start of the room, multiples of SLOT_LINE */
 };

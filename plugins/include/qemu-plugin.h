@@ -310,9 +310,13 @@ typedef struct {
 	size_t offset;                  /* from the element's start */
 } qemu_plugin_u64;
 
-/* ELEMENT_SIZE bytes for each vcpu. Never NULL: without memory the program ends. Context: any, the translation callback too. */
+/* ELEMENT_SIZE bytes for each vcpu. Never NULL: in forerun a process's scoreboards have 64 MiB for each vcpu, in lines of 64 bytes, and the program ends with
+ * a line if that is not enough. What takes a scoreboard and gets something else, or one that has been freed, does nothing and writes a line to the log.
+ * Context: any, the translation callback too. */
 QEMU_PLUGIN_API struct qemu_plugin_scoreboard *qemu_plugin_scoreboard_new(size_t element_size);
-/* No instrumentation that uses it may be left. Context: any. */
+/* No instrumentation that uses it may be left: free it in the atexit callback, or in those of a flush, a reset or an uninstall. Elsewhere forerun writes a
+ * line to the log; the handle is good for nothing then either, while the instrumentation goes on with memory that is nobody's until the next flush.
+ * Context: any. */
 QEMU_PLUGIN_API void qemu_plugin_scoreboard_free(struct qemu_plugin_scoreboard *score);
 /* The element of vcpu VCPU_INDEX, below qemu_plugin_num_vcpus(); else NULL. In forerun it stays where it is; elsewhere until a vcpu starts. Context: any. */
 QEMU_PLUGIN_API void *qemu_plugin_scoreboard_find(struct qemu_plugin_scoreboard *score, unsigned int vcpu_index);

@@ -103,6 +103,11 @@ static struct Cpu *start_cpu(unsigned index)
 	return cpu;
 }
 
+static uint32_t use(qemu_plugin_u64 cell)
+{
+	return tcg_use_cell(cell, "test", NULL);
+}
+
 START_TEST(scoreboards)
 {
 	struct element {
@@ -127,7 +132,7 @@ START_TEST(scoreboards)
 	ck_assert_uint_eq(one->a, 7);
 	ck_assert_uint_eq(one->b, 100);
 	ck_assert_uint_eq(qemu_plugin_u64_sum(a), 12);
-	ck_assert_ptr_eq((char *)first + tcg_cell(a), &((struct element *)qemu_plugin_scoreboard_find(early, 0))->a);
+	ck_assert_ptr_eq((char *)first + use(a), &((struct element *)qemu_plugin_scoreboard_find(early, 0))->a);
 
 	/* a vcpu ends, and the next one with its index finds what it left, at the same place */
 	start_cpu(1);
@@ -135,17 +140,28 @@ START_TEST(scoreboards)
 	ck_assert_uint_eq(qemu_plugin_u64_get(a, 1), 7);
 	ck_assert_int_eq(qemu_plugin_num_vcpus(), 2);
 
-	/* what is new is zero, whoever had the room before */
+	/* what code uses is not given to another until that code is gone */
 	qemu_plugin_scoreboard_free(early);
 	ck_assert_uint_eq(qemu_plugin_u64_get(a, 1), 0);
-	ck_assert_uint_eq(tcg_cell(a), 0);
+	ck_assert_uint_eq(use(a), 0);
+	struct qemu_plugin_scoreboard *unused = qemu_plugin_scoreboard_new(sizeof(struct element));
+	struct element *room = qemu_plugin_scoreboard_find(unused, 1);
+	ck_assert_ptr_ne(room, one);
+	ck_assert_uint_eq(one->a, 7);
+	room->a = 8;
+
+	/* other room is, at once; what is new is zero, whoever had the room before, and no handle comes again */
+	qemu_plugin_scoreboard_free(unused);
 	struct qemu_plugin_scoreboard *late = qemu_plugin_scoreboard_new(sizeof(struct element));
-	ck_assert_uint_eq(((struct element *)qemu_plugin_scoreboard_find(late, 1))->a, 0);
+	ck_assert_ptr_eq(qemu_plugin_scoreboard_find(late, 1), room);
+	ck_assert_ptr_ne(late, unused);
+	ck_assert_uint_eq(room->a, 0);
+	ck_assert_ptr_null(qemu_plugin_scoreboard_find(unused, 1));
 
 	/* cells that are not there */
-	ck_assert_uint_eq(tcg_cell((qemu_plugin_u64){ late, sizeof(struct element) - 7 }), 0);
-	ck_assert_uint_ne(tcg_cell((qemu_plugin_u64){ late, sizeof(struct element) - 8 }), 0);
-	ck_assert_uint_eq(tcg_cell((qemu_plugin_u64){ NULL, 0 }), 0);
+	ck_assert_uint_eq(use((qemu_plugin_u64){ late, sizeof(struct element) - 7 }), 0);
+	ck_assert_uint_ne(use((qemu_plugin_u64){ late, sizeof(struct element) - 8 }), 0);
+	ck_assert_uint_eq(use((qemu_plugin_u64){ NULL, 0 }), 0);
 	qemu_plugin_u64_set((qemu_plugin_u64){ late, SIZE_MAX }, 0, 1);
 	ck_assert_uint_eq(qemu_plugin_u64_get((qemu_plugin_u64){ late, 0 }, 99), 0);
 	for (unsigned i = 0; i < 5000; i++)
