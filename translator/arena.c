@@ -2,19 +2,11 @@
 /* Bump allocation for one translation. */
 #include "translator/arena.h"
 
-#include <stdalign.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_SIZE = 256 << 10, ALIGN = 16 };
-
-struct ArenaBlock {
-	struct ArenaBlock *next;
-	size_t size;                    /* bytes of data */
-	alignas(16) uint8_t data[];
-};
+enum { BLOCK_SIZE = 256 << 10 };
 
 static struct ArenaBlock *new_block(size_t size)
 {
@@ -28,8 +20,8 @@ static struct ArenaBlock *new_block(size_t size)
 	return block;
 }
 
-/* Makes the next block that holds SIZE bytes current, keeping blocks that are too small in the chain. */
-static void advance(struct Arena *arena, size_t size)
+/* Takes the next block that is large enough, keeping those that are too small in the chain. */
+void arena_advance(struct Arena *arena, size_t size)
 {
 	struct ArenaBlock **link = arena->current ? &arena->current->next : &arena->first;
 
@@ -39,16 +31,6 @@ static void advance(struct Arena *arena, size_t size)
 		*link = new_block(size > BLOCK_SIZE ? size : BLOCK_SIZE);
 	arena->current = *link;
 	arena->used = 0;
-}
-
-void *arena_alloc_raw(struct Arena *arena, size_t size)
-{
-	size = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
-	if (!arena->current || arena->current->size - arena->used < size)
-		advance(arena, size);
-	void *p = arena->current->data + arena->used;
-	arena->used += size;
-	return p;
 }
 
 void *arena_alloc(struct Arena *arena, size_t size)

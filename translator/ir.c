@@ -19,13 +19,31 @@ const struct IrOpInfo ir_op_info[IR_NOPS] = {
 #undef OP
 };
 
-/* Makes room for one more element of SIZE bytes in the table P of COUNT; doubles it. */
-static void *room(struct Ir *ir, void *p, unsigned count, unsigned *cap, size_t size)
+static void *more_room(struct Ir *ir, void *p, unsigned count, unsigned *cap, size_t size)
 {
-	if (count < *cap)
-		return p;
 	*cap = *cap ? *cap * 2 : 64;
 	return arena_grow(ir->arena, p, count * size, *cap * size);
+}
+
+/* Makes room for one more element of SIZE bytes in the table P of COUNT; doubles it. */
+static inline void *room(struct Ir *ir, void *p, unsigned count, unsigned *cap, size_t size)
+{
+	return count < *cap ? p : more_room(ir, p, count, cap, size);
+}
+
+/* The classes of the globals of GUEST, which most units share. */
+static const uint8_t *global_classes(const struct Guest *guest)
+{
+	static const struct Guest *of;
+	static uint8_t class[IR_MAXGLOBALS];
+
+	if (of != guest) {
+		assert(guest->nglobals <= IR_MAXGLOBALS);
+		for (unsigned i = 0; i < guest->nglobals; i++)
+			class[i] = ir_type_class(guest->globals[i].type);
+		of = guest;
+	}
+	return class;
 }
 
 struct Ir *ir_new(struct Arena *arena, const struct Guest *guest, uint64_t pc, uint32_t key)
@@ -39,9 +57,8 @@ struct Ir *ir_new(struct Arena *arena, const struct Guest *guest, uint64_t pc, u
 	ir->round = guest->key_round ? guest->key_round(key) : ROUND_NE;
 	ir->nglobals = ir->nvars = guest->nglobals;
 	ir->vars_cap = ir->nvars + 64;
-	ir->var_class = arena_alloc(arena, ir->vars_cap);
-	for (unsigned i = 0; i < guest->nglobals; i++)
-		ir->var_class[i] = ir_type_class(guest->globals[i].type);
+	ir->var_class = arena_alloc_raw(arena, ir->vars_cap);
+	memcpy(ir->var_class, global_classes(guest), guest->nglobals);
 	return ir;
 }
 
@@ -205,6 +222,9 @@ void ir_begin_block(struct Ir *ir)
 	ir->blocks[ir->nblocks++] = (struct IrBlock){ .first = ir->ninsns };
 }
 
+static uint32_t little_endian(const uint8_t *b) { return b[0] | b[1] << 8 | b[2] << 16 | (uint32_t)b[3] << 24; }
+static uint32_t big_endian(const uint8_t *b) { return (uint32_t)b[0] << 24 | b[1] << 16 | b[2] << 8 | b[3]; }
+
 void ir_mark(struct Ir *ir, uint64_t pc, const void *bytes, unsigned length)
 {
 	if (!ir->nblocks)
@@ -215,8 +235,7 @@ void ir_mark(struct Ir *ir, uint64_t pc, const void *bytes, unsigned length)
 	assert(length <= sizeof insn->bytes);
 	memcpy(insn->bytes, bytes, length);
 	if (length <= 4)
-		for (unsigned i = 0; i < length; i++)
-			insn->opcode |= (uint32_t)insn->bytes[ir->guest->elf_data == 2 ? length - 1 - i : i] << (8 * i);
+		insn->opcode = ir->guest->elf_data == 2 ? big_endian(insn->bytes) >> (32 - 8 * length) : little_endian(insn->bytes);
 	ir_append(ir, IR_MARK, IR_I64)->imm = ir->ninsns++;
 }
 

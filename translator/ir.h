@@ -45,6 +45,7 @@ enum {
 	IR_MAXVARS = 0x7000,
 	IR_MAXCONSTS = 0x7000,
 	IR_MAXARGS = 6,         /* of a CALL */
+	IR_MAXGLOBALS = 256,    /* of a guest */
 };
 
 enum IrType { IR_I32, IR_I64, IR_F32, IR_F64, IR_V128, IR_NTYPES };
@@ -103,7 +104,7 @@ struct Ins {
 	uint8_t spare;
 	uint16_t mem;           /* MEM_* */
 	Ref d;                  /* variable defined, or REF_NONE */
-	Ref a[4];
+	Ref a[4];               /* operands; REF_NONE behind the last */
 	int32_t imm;
 };
 _Static_assert(sizeof(struct Ins) == 20, "an instruction is five words");
@@ -182,7 +183,7 @@ struct Ir {
 	unsigned nlabels;
 };
 
-/* Makes an empty unit in ARENA for guest code at PC. Never fails (the arena aborts when memory is exhausted). */
+/* Makes an empty unit in ARENA for guest code at PC. Never fails (the arena aborts when memory is exhausted). Under the translation lock. */
 struct Ir *ir_new(struct Arena *arena, const struct Guest *guest, uint64_t pc, uint32_t key);
 
 /* -- building: each appends to the unit. A full table sets nothing; callers stay below by limiting a unit to 512 guest instructions */

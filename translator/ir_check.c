@@ -124,6 +124,9 @@ static void check_ins(const struct Check *c, const struct Ins *ins)
 		fail(c, "no such condition");
 	if (info->flags & OPF_ROUND && ins->cond > ROUND_MM)
 		fail(c, "no such rounding mode");
+	for (unsigned i = 1; i < 4; i++)
+		if (ins->a[i - 1] == REF_NONE && ins->a[i] != REF_NONE)
+			fail(c, "an operand behind one that is missing");
 	check_indices(c, ins);
 	check_result(c, ins);
 }

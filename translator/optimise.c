@@ -613,7 +613,7 @@ static void propagate_to(const struct Optimiser *o, const struct Ins *ins, Ref *
 
 static void propagate(struct Optimiser *o, struct Ins *ins)
 {
-	for (unsigned i = 0; i < 4; i++)
+	for (unsigned i = 0; i < 4 && ins->a[i] != REF_NONE; i++)
 		propagate_to(o, ins, &ins->a[i]);
 	if (ins->op == IR_CALL) {
 		struct IrCall *call = &o->ir->calls[ins->imm];
@@ -666,7 +666,7 @@ static void forget_globals(struct Optimiser *o)
 /* Turns a branch, exit or call on a known condition into one without, or tells that it never happens. False: drop it. */
 static bool settle(struct Optimiser *o, struct Ins *ins)
 {
-	if ((ins->op != IR_BRCOND && ins->op != IR_EXITCOND && ins->op != IR_CALL) || (ins->op == IR_CALL && ins->cond == COND_ALWAYS))
+	if (ins->op == IR_CALL ? ins->cond == COND_ALWAYS : ins->op != IR_BRCOND && ins->op != IR_EXITCOND)
 		return true;
 	int known = known_cond(o, ins);
 	if (known != 1)
@@ -678,6 +678,26 @@ static bool settle(struct Optimiser *o, struct Ins *ins)
 	return true;
 }
 
+/* Makes INS what it is known to be. False: drop it. */
+static bool improve(struct Optimiser *o, struct Ins *ins)
+{
+	if (translator.copies)
+		propagate(o, ins);
+	if (translator.fold)
+		simplify(o, ins);
+	if (ir_op_info[ins->op].flags & OPF_PURE)
+		return ins->op != IR_MOV || ins->d != ins->a[0] || ins->type == IR_I32 || ins->type == IR_F32;
+	return settle(o, ins);
+}
+
+/* INS, which stays, may be something that no definition tells of. */
+static void note(struct Optimiser *o, const struct Ins *ins)
+{
+	if (ins->op == IR_CALL && o->ir->calls[ins->imm].flags & IRC_WRITES)
+		forget_globals(o);
+	o->counts |= ins->op == IR_SLOTADD || ins->op == IR_HOSTADD;
+}
+
 static void forward(struct Optimiser *o)
 {
 	struct Ir *ir = o->ir;
@@ -686,8 +706,8 @@ static void forward(struct Optimiser *o)
 	struct Ins mark = { .op = IR_LABEL };   /* the last MARK that nothing reaches, or none */
 
 	for (unsigned in = 0; in < ir->nins; in++) {
-		struct Ins ins = ir->ins[in];
-		if (ins.op == IR_LABEL) {
+		const struct Ins *from = &ir->ins[in];
+		if (from->op == IR_LABEL) {
 			o->epoch++;
 			/* what follows belongs to the last mark, reachable or not */
 			if (!reachable && mark.op == IR_MARK)
@@ -695,25 +715,23 @@ static void forward(struct Optimiser *o)
 			reachable = true;
 		}
 		if (!reachable) {
-			if (ins.op == IR_MARK)
-				mark = ins;
+			if (from->op == IR_MARK)
+				mark = *from;
 			continue;
 		}
-		if (translator.copies)
-			propagate(o, &ins);
-		if (translator.fold)
-			simplify(o, &ins);
-		if (!settle(o, &ins))
+		struct Ins *ins = &ir->ins[out];
+		if (ins != from)
+			*ins = *from;
+		if (ins->op == IR_MARK) {
+			out++;
 			continue;
-		if (ins.op == IR_MOV && ins.d == ins.a[0] && ins.type != IR_I32 && ins.type != IR_F32)
+		}
+		if (!improve(o, ins))
 			continue;
-		ir->ins[out] = ins;
-		o->counts |= ins.op == IR_SLOTADD || ins.op == IR_HOSTADD;
-		if (ins.op == IR_CALL && ir->calls[ins.imm].flags & IRC_WRITES)
-			forget_globals(o);
-		learn(o, &ins, out);
-		out++;
-		if (ir_op_info[ins.op].flags & OPF_EXIT) {
+		if (!(ir_op_info[ins->op].flags & OPF_PURE))
+			note(o, ins);
+		learn(o, ins, out++);
+		if (ir_op_info[ins->op].flags & OPF_EXIT) {
 			reachable = false;
 			mark.op = IR_LABEL;
 		}
@@ -787,11 +805,13 @@ static bool look_back(struct Liveness *l, struct Ins *ins)
 			set_live(l, ins->d, false);
 		}
 	}
-	if (flags & OPF_EXIT || ins->op == IR_LABEL)
-		l->temps_epoch++;
-	if (flags & OPF_EXIT || ins->op == IR_LABEL || ins->op == IR_BRCOND || ins->op == IR_EXITCOND || ir_observes(ir, ins))
-		l->globals_epoch++;
-	for (unsigned i = 0; i < 4; i++)
+	if (!(flags & OPF_PURE)) {
+		if (flags & OPF_EXIT || ins->op == IR_LABEL)
+			l->temps_epoch++;
+		if (flags & OPF_EXIT || ins->op == IR_LABEL || ins->op == IR_BRCOND || ins->op == IR_EXITCOND || ir_observes(ir, ins))
+			l->globals_epoch++;
+	}
+	for (unsigned i = 0; i < 4 && ins->a[i] != REF_NONE; i++)
 		if (ref_is_var(ins->a[i]))
 			set_live(l, ins->a[i], true);
 	if (ins->op == IR_CALL) {
@@ -812,11 +832,14 @@ static void backward(struct Ir *ir)
 
 	/* kept instructions gather at the end of the array, then move to its start */
 	for (unsigned i = ir->nins; i-- > 0;) {
-		if (i && coalesce(&l, &ir->ins[i], &ir->ins[i - 1]))
+		struct Ins *ins = &ir->ins[i];
+		if (ins->op != IR_MARK && ((i && coalesce(&l, ins, ins - 1)) || !look_back(&l, ins)))
 			continue;
-		if (look_back(&l, &ir->ins[i]))
-			ir->ins[--kept] = ir->ins[i];
+		if (--kept != i)
+			ir->ins[kept] = *ins;
 	}
+	if (!kept)
+		return;
 	memmove(ir->ins, ir->ins + kept, (ir->nins - kept) * sizeof *ir->ins);
 	ir->nins -= kept;
 }

@@ -70,6 +70,30 @@ START_TEST(classes_of_results)
 }
 END_TEST
 
+START_TEST(guests_may_take_turns)
+{
+	static const struct IrGlobal others[] = { { "v", offsetof(struct Cpu, reserved), IR_V128 }, { "r", offsetof(struct Cpu, reserved) + 16, IR_I64 } };
+	static const struct Guest other = { .name = "other", .elf_data = 2, .globals = others, .nglobals = G_N_ELEMENTS(others) };
+	static const uint8_t bytes[] = { 0x12, 0x34, 0x56, 0x78 };
+
+	for (unsigned round = 0; round < 2; round++) {
+		struct Ir *ours = ir_new(&arena, &guest, 0, 0), *theirs = ir_new(&arena, &other, 0, 0);
+		ck_assert_int_eq(ours->var_class[0], IR_INT);
+		ck_assert_int_eq(ours->var_class[2], IR_VEC);
+		ck_assert_int_eq(theirs->var_class[0], IR_VEC);
+		ck_assert_int_eq(theirs->var_class[1], IR_INT);
+		for (unsigned length = 2; length <= 4; length += 2) {
+			ir_mark(ours, 0, bytes, length);
+			ir_mark(theirs, 0, bytes, length);
+		}
+		ck_assert_uint_eq(ours->insns[0].opcode, 0x3412);
+		ck_assert_uint_eq(ours->insns[1].opcode, 0x78563412);
+		ck_assert_uint_eq(theirs->insns[0].opcode, 0x1234);
+		ck_assert_uint_eq(theirs->insns[1].opcode, 0x12345678);
+	}
+}
+END_TEST
+
 /* A call of f if variable 0 COND variable 1. */
 static void conditional_call(enum IrType type, enum IrCond cond)
 {
@@ -165,6 +189,7 @@ static void wrong_class(void) { ir_into2(ir, IR_ADD, IR_I64, 0, 1, 2); }
 static void wrong_result(void) { ir_into1(ir, IR_FBITS, IR_F64, 2, 2); }
 static void vector_constant(void) { ir_into1(ir, IR_FNEG, IR_F64, 2, ir_const(ir, 1)); }
 static void missing_operand(void) { ir_into1(ir, IR_ADD, IR_I64, 0, 1); }
+static void late_operand(void) { ir_append(ir, IR_POLL, IR_I64)->a[1] = 0; }
 static void missing_result(void) { ir_into1(ir, IR_NEG, IR_I64, REF_NONE, 1); }
 static void lost_label(void) { ir_br(ir, ir_label(ir)); }
 static void no_condition(void) { ir_setcond(ir, IR_I64, 99, 0, 0, 1); }
@@ -172,7 +197,7 @@ static void narrow_call(void) { conditional_call(IR_I32, COND_EQ); }
 static void call_without_condition(void) { conditional_call(IR_I64, 99); }
 
 static void (*const broken[])(void) = {
-	no_exit, undefined_temp, temp_over_label, wrong_class, wrong_result, vector_constant, missing_operand, missing_result, lost_label,
+	no_exit, undefined_temp, temp_over_label, wrong_class, wrong_result, vector_constant, missing_operand, late_operand, missing_result, lost_label,
 	no_condition, narrow_call, call_without_condition,
 };
 
@@ -195,6 +220,7 @@ int main(void)
 	tcase_add_test(tc, arena_gives_zeroed_aligned_memory);
 	tcase_add_test(tc, constants_are_shared);
 	tcase_add_test(tc, classes_of_results);
+	tcase_add_test(tc, guests_may_take_turns);
 	tcase_add_test(tc, a_valid_unit_passes);
 	tcase_add_test(tc, listing_names_everything);
 	tcase_add_test(tc, uses_reach_into_calls);

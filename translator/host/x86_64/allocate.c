@@ -642,6 +642,20 @@ void x86_at_label(struct Gen *g, unsigned label)
 
 /* -- the unit ------------------------------------------------------------------------------------------------------------------- */
 
+/* The bits of CALL's arguments that are not live behind it, and makes them LIVE. */
+static uint16_t last_arguments(const struct IrCall *call, bool *live)
+{
+	uint16_t last = 0;
+
+	for (unsigned k = 0; k < call->nargs; k++)
+		if (ref_is_var(call->args[k]) && !live[call->args[k]])
+			last |= 1 << (LAST_ARG + k);
+	for (unsigned k = 0; k < call->nargs; k++)
+		if (ref_is_var(call->args[k]))
+			live[call->args[k]] = true;
+	return last;
+}
+
 /* Last uses, backwards. Copies of unpinned globals do not outlive a label, so a label ends all. */
 static void find_last_uses(struct Gen *g)
 {
@@ -651,7 +665,6 @@ static void find_last_uses(struct Gen *g)
 	g->last = arena_alloc_raw(ir->arena, ir->nins * sizeof *g->last);
 	for (unsigned n = ir->nins; n-- > 0;) {
 		const struct Ins *ins = &ir->ins[n];
-		const struct IrCall *call = ins->op == IR_CALL ? &ir->calls[ins->imm] : NULL;
 		uint16_t last = 0;
 
 		if (ins->op == IR_LABEL)
@@ -661,18 +674,15 @@ static void find_last_uses(struct Gen *g)
 				last |= 1 << LAST_RESULT;
 			live[ins->d] = false;
 		}
-		for (unsigned k = 0; k < 4; k++)
-			if (ref_is_var(ins->a[k]))
-				last |= !live[ins->a[k]] << k;
-		for (unsigned k = 0; call && k < call->nargs; k++)
-			if (ref_is_var(call->args[k]) && !live[call->args[k]])
-				last |= 1 << (LAST_ARG + k);
-		for (unsigned k = 0; k < 4; k++)
+		unsigned nargs = 0;
+		for (; nargs < 4 && ins->a[nargs] != REF_NONE; nargs++)
+			if (ref_is_var(ins->a[nargs]))
+				last |= !live[ins->a[nargs]] << nargs;
+		if (ins->op == IR_CALL)
+			last |= last_arguments(&ir->calls[ins->imm], live);
+		for (unsigned k = 0; k < nargs; k++)
 			if (ref_is_var(ins->a[k]))
 				live[ins->a[k]] = true;
-		for (unsigned k = 0; call && k < call->nargs; k++)
-			if (ref_is_var(call->args[k]))
-				live[call->args[k]] = true;
 		g->last[n] = last;
 	}
 }

@@ -233,10 +233,6 @@ static void emit_label(struct Gen *g, struct Ins *ins)
 void x86_emit_control(struct Gen *g, struct Ins *ins)
 {
 	switch (ins->op) {
-	case IR_MARK:
-		g->pc = g->ir->insns[ins->imm].pc;
-		x86_mark(asm_offset(g->as), ins->imm);
-		break;
 	case IR_POLL:
 		x86_record(g, RECORD_LOAD);
 		asm_op(g->as, 0x84, RAX, cpu_mem(backend.poll_offset), 0);

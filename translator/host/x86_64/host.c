@@ -155,6 +155,11 @@ static void emit_unit(struct Gen *g)
 	x86_allocate_begin(g);
 	fuse_extensions(g);
 	for (g->n = 0; g->n < ir->nins; g->n++) {
+		if (ir->ins[g->n].op == IR_MARK) {
+			g->pc = ir->insns[ir->ins[g->n].imm].pc;
+			x86_mark(asm_offset(g->as), ir->ins[g->n].imm);
+			continue;
+		}
 		x86_settle(g, &ir->ins[g->n]);
 		emit_ins(g, &ir->ins[g->n]);
 		x86_allocate_end_ins(g, &ir->ins[g->n]);
