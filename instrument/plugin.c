@@ -498,6 +498,8 @@ bool plugin_option(const char *argument, bool *help, char **error)
 	bool good = true;
 
 	*help = strcmp(argument, "help") == 0;
+	if (!*argument)
+		return true;    /* as in QEMU: a script's variable that holds no plugin */
 	if (*help) {
 		list_plugins();
 		return true;
