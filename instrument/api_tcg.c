@@ -264,7 +264,7 @@ static void on_exit_event(struct Subscriber *self)
 	for (int event = 0; event < TCG_EVENTS; event++)
 		if (event != TCG_ATEXIT)
 			atomic_store(&state->callbacks[event], NULL);
-	if (!callback || !tcg_enter(&frame, state, TCG_NO_CPU, "atexit callback"))
+	if (!callback || !tcg_enter(&frame, state, TCG_MEMORY, "atexit callback"))
 		return;
 	if (state->version >= TCG_VERSION_USERDATA)
 		((qemu_plugin_udata_cb_t)callback->fn)(callback->userdata);

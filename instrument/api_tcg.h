@@ -36,11 +36,12 @@ struct TcgCallback {
 	struct TcgCallback *retired;
 };
 
-/* What the code that runs may do with the registers of the current cpu. */
-enum TcgAccess { TCG_NO_CPU, TCG_NO_REGS, TCG_R_REGS, TCG_RW_REGS, TCG_RW_REGS_PC };
+/* What the code that runs may do with the current cpu: nothing; reach the guest's memory; and do with registers what the flags of callbacks say. */
+enum TcgAccess { TCG_NO_CPU, TCG_MEMORY, TCG_NO_REGS, TCG_R_REGS, TCG_RW_REGS, TCG_RW_REGS_PC };
 
 /* What Probe.mark says: enum TcgAccess, and this for a memory callback that may ask for the value. */
 enum { TCG_IN_MEMORY = 8, TCG_ACCESS_MASK = 7 };
+_Static_assert((int)TCG_RW_REGS_PC <= (int)TCG_ACCESS_MASK, "they fit");
 
 enum TcgPhase { TCG_LOADED, TCG_INSTALLING, TCG_RUNNING, TCG_RESETTING, TCG_UNINSTALLING, TCG_GONE };
 

@@ -66,7 +66,7 @@ static __attribute__((noinline, cold)) void refuse(bool known, enum TcgAccess ha
 {
 	if (!known)
 		tcg_complain(function, caller, "there is no register with this handle");
-	else if (have == TCG_NO_CPU)
+	else if (have < TCG_NO_REGS)
 		tcg_complain(function, caller, "no vcpu is at work here; call it in a callback of a vcpu");
 	else
 		tcg_complain(function, caller, "the callback is registered with %s; register it with %s",

@@ -89,7 +89,7 @@ typedef struct qemu_info_t {
 	};
 } qemu_info_t;
 
-/* Provided by the plugin; called once, before the guest's first instruction and before there is a vcpu. ARGV has ARGC strings "name=value" from the
+/* Provided by the plugin; called once, on the main thread, before the guest's first instruction and before there is a vcpu. ARGV has ARGC strings "name=value" from the
  * command line, in its order, no NULL behind; they last until the plugin is unloaded. Returns 0; anything else refuses, and the program ends with a line
  * that says so. qemu_plugin_uninstall() is not for use here. */
 QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv);
@@ -107,7 +107,7 @@ typedef void (*qemu_plugin_vcpu_udata_cb_t)(unsigned int vcpu_index, void *userd
  * instrumentation are dropped, CB is called, the library's destructors run (its memory stays: a thread of the plugin's own may be in it). What the plugin
  * registers meanwhile, and a second call, is ignored. Context: any but install, and nothing comes of it at the end. On a thread without a vcpu it has
  * happened when the function returns, unless that is called in a flush, reset or uninstall callback or another thread of the plugin's own is in a callback;
- * hold no lock that a callback takes. An unknown ID, or that of a plugin that is gone: nothing, a line in the log.
+ * hold no lock that a callback takes. CB is called on that thread or a vcpu's. An unknown ID, or that of a plugin that is gone: nothing, a line in the log.
  *
  * Reset does the same without closing: CB may register anew. */
 #if QEMU_PLUGIN_VERSION >= 7
@@ -139,9 +139,9 @@ QEMU_PLUGIN_API void qemu_plugin_register_vcpu_resume_cb(qemu_plugin_id_t id, qe
 struct qemu_plugin_tb;          /* a translation block: valid in the translation callback */
 struct qemu_plugin_insn;        /* one of its instructions: likewise */
 
-/* A block has been decoded and is about to be made into host code: each time that happens, so for the same guest code again after a flush or
- * for another state of the cpu; forerun translates hot loops once more as a whole, and tells of each of their blocks then. On the thread of the translating vcpu, whose
- * registers are those at the block's start, or where it stood when the loop became hot. */
+/* A block has been decoded and is about to be made into host code: each time that happens after the registration, which drops no host code; so for the same
+ * guest code again after a flush or for another state of the cpu. Forerun translates hot loops once more as a whole, and tells of each of their blocks then. On
+ * the thread of the translating vcpu, whose registers are those at the block's start, or where it stood when the loop became hot. */
 #if QEMU_PLUGIN_VERSION >= 7
 typedef void (*qemu_plugin_vcpu_tb_trans_cb_t)(struct qemu_plugin_tb *tb, void *userdata);
 QEMU_PLUGIN_API void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id, qemu_plugin_vcpu_tb_trans_cb_t cb, void *userdata);
@@ -203,19 +203,22 @@ QEMU_PLUGIN_API void qemu_plugin_register_vcpu_discon_cb(qemu_plugin_id_t id, en
 #endif
 #endif
 
-/* The code cache has been emptied, with all vcpus stopped: instrumentation and its user data are no longer in use. No register or memory access here. */
+/* The code cache has been emptied, with all vcpus stopped: instrumentation and its user data are no longer in use. On the thread that empties it: a vcpu's, or
+ * one of a plugin's own. No register or memory access here. */
 #if QEMU_PLUGIN_VERSION >= 7
 QEMU_PLUGIN_API void qemu_plugin_register_flush_cb(qemu_plugin_id_t id, qemu_plugin_udata_cb_t cb, void *userdata);
 #else
 QEMU_PLUGIN_API void qemu_plugin_register_flush_cb(qemu_plugin_id_t id, qemu_plugin_simple_cb_t cb);
 #endif
 
-/* The end of the guest, however it comes, but for SIGKILL: once. Other callbacks no longer come. Scoreboards can be read, registers and memory not. */
+/* The end of the guest, however it comes, but for SIGKILL: once, on the thread that ends it. Other callbacks no longer come. Scoreboards can be read, and memory
+ * unless the last thread has ended before; registers not. */
 QEMU_PLUGIN_API void qemu_plugin_register_atexit_cb(qemu_plugin_id_t id, qemu_plugin_udata_cb_t cb, void *userdata);
 
 /* -- vcpus -------------------------------------------------------------------------------------------------------------- */
 
-/* Calls CB for each vcpu that has started and not ended, in no particular order, on the calling thread. Context: any. */
+/* Calls CB for each vcpu that has started and not ended, in no particular order, on the calling thread, before it returns; what CB may do is what the caller may.
+ * CB NULL: nothing. An unknown id, or that of a plugin that is gone: nothing, a line in the log. Context: any. */
 #if QEMU_PLUGIN_VERSION >= 7
 QEMU_PLUGIN_API void qemu_plugin_vcpu_for_each(qemu_plugin_id_t id, qemu_plugin_vcpu_udata_cb_t cb, void *userdata);
 #else
@@ -233,7 +236,7 @@ QEMU_PLUGIN_API int qemu_plugin_n_max_vcpus(void);
 #endif
 
 /* -- blocks and instructions: context trans --------------------------------------------------------------------------------- *
- * With a handle that is not of the running translation: 0, NULL or "" is returned. */
+ * With a handle that is not of the running translation: 0, NULL or "" is returned, and the log gets a line. */
 
 /* The number of instructions, at least 1; the address of the first. */
 QEMU_PLUGIN_API size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
@@ -242,12 +245,13 @@ QEMU_PLUGIN_API uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *tb);
 QEMU_PLUGIN_API struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t idx);
 
 #if QEMU_PLUGIN_VERSION >= 3
-/* Copies the instruction's bytes, in the order of guest memory, at most LEN; returns how many. */
+/* Copies the instruction's bytes, in the order of guest memory, at most LEN; returns how many. DEST NULL: 0. */
 QEMU_PLUGIN_API size_t qemu_plugin_insn_data(const struct qemu_plugin_insn *insn, void *dest, size_t len);
 #else
 /* The instruction's bytes, in the order of guest memory, until the callback returns. */
 QEMU_PLUGIN_API const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
 #endif
+/* Its length, and its address. */
 QEMU_PLUGIN_API size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
 QEMU_PLUGIN_API uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
 /* Where the host has the instruction: tells aliases of the same memory. Not for reading it. */
@@ -259,7 +263,8 @@ QEMU_PLUGIN_API const char *qemu_plugin_insn_symbol(const struct qemu_plugin_ins
 
 /* -- instrumentation: context trans ------------------------------------------------------------------------------------------ *
  * At one place, callbacks and operations run in the order of their registration; those of a block before those of its first instruction. They stay until
- * the block's translation is dropped (see flush), and so must CB and USERDATA. */
+ * the block's translation is dropped (see flush), and so must CB and USERDATA. The callbacks run on the vcpu's thread. What there is not - a NULL callback, a
+ * flag, a direction, an operation, a condition, a cell, a handle of another translation - registers nothing, and the log gets a line. */
 
 /* What the callback does with registers: what is not promised is not brought up to date, and the register functions refuse it. */
 enum qemu_plugin_cb_flags {
@@ -294,7 +299,7 @@ enum qemu_plugin_op {
 };
 
 #if QEMU_PLUGIN_VERSION < 2
-/* Adds to *PTR, which all vcpus share: no call, and not atomic. */
+/* Adds to *PTR, which all vcpus share: no call, and not atomic. PTR, not NULL, stays until the translation is dropped. */
 QEMU_PLUGIN_API void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb *tb, enum qemu_plugin_op op, void *ptr, uint64_t imm);
 QEMU_PLUGIN_API void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *insn, enum qemu_plugin_op op, void *ptr, uint64_t imm);
 QEMU_PLUGIN_API void qemu_plugin_register_vcpu_mem_inline(struct qemu_plugin_insn *insn, enum qemu_plugin_mem_rw rw,
@@ -358,7 +363,7 @@ enum qemu_plugin_cond {
 	QEMU_PLUGIN_COND_NEVER, QEMU_PLUGIN_COND_ALWAYS, QEMU_PLUGIN_COND_EQ, QEMU_PLUGIN_COND_NE,
 	QEMU_PLUGIN_COND_LT, QEMU_PLUGIN_COND_LE, QEMU_PLUGIN_COND_GT, QEMU_PLUGIN_COND_GE,
 };
-/* The callbacks of above if "cell COND imm" holds for the executing vcpu's cell. */
+/* The callbacks of above if "cell COND imm" holds for the executing vcpu's cell. NEVER registers nothing, ALWAYS the callback as such: ENTRY is not looked at. */
 QEMU_PLUGIN_API void qemu_plugin_register_vcpu_tb_exec_cond_cb(struct qemu_plugin_tb *tb, qemu_plugin_vcpu_udata_cb_t cb,
 							       enum qemu_plugin_cb_flags flags, enum qemu_plugin_cond cond,
 							       qemu_plugin_u64 entry, uint64_t imm, void *userdata);
@@ -423,8 +428,8 @@ typedef struct {
 /* All registers with a name, as a new GArray of descriptors: to be freed with g_array_free(array, TRUE). */
 QEMU_PLUGIN_API GArray *qemu_plugin_get_registers(void);
 
-/* Reading appends the register's bytes, in guest order, to BUF. Fails, BUF untouched, without a vcpu, in a callback that was registered with
- * QEMU_PLUGIN_CB_NO_REGS, and for an unknown handle. Writing sets the register from BUF, which has at least its size; it
+/* Reading appends the register's bytes, in guest order, to BUF. Fails, BUF untouched, with a line in the log, without a vcpu, in a callback that was registered
+ * with QEMU_PLUGIN_CB_NO_REGS, and for an unknown handle; so does either for BUF NULL. Writing sets the register from BUF, which has at least its size; it
  * needs QEMU_PLUGIN_CB_RW_REGS (or _PC), or a callback that has no such flags, and fails for read-only registers.
  * Results: true; until version 5 the register's size in bytes. Failure: false; -1 in version 5, 0 before. */
 #if QEMU_PLUGIN_VERSION >= 6
@@ -441,14 +446,15 @@ QEMU_PLUGIN_API int qemu_plugin_write_register(struct qemu_plugin_register *hand
 #endif
 #endif
 
-/* -- memory: context vcpu -------------------------------------------------------------------------------------------------------------- */
+/* -- memory: context vcpu, and atexit -------------------------------------------------------------------------------------------------------------- */
 #if QEMU_PLUGIN_VERSION >= 4
-/* Sets the length of DATA to LEN and fills it from ADDR on. As a debugger does: protections are ignored, nothing faults. False for LEN 0 and where not all
- * is mapped; the contents are then undefined. */
+/* Sets the length of DATA to LEN and fills it from ADDR on. As a debugger does: protections are ignored, nothing faults. False where not all is mapped, the
+ * contents are then undefined; false for LEN 0, nothing changes; false with a line in the log out of context, and for DATA NULL. */
 QEMU_PLUGIN_API bool qemu_plugin_read_memory_vaddr(uint64_t addr, GByteArray *data, size_t len);
 #endif
 #if QEMU_PLUGIN_VERSION >= 5
-/* The reverse, with all of DATA; translations of what is overwritten are dropped. */
+/* The reverse, with all of DATA; translations of what is overwritten are dropped. False where not all is mapped, some may be written then; for no bytes; and,
+ * with a line in the log, as above and in the translation callback, since that may be what is being translated (QEMU takes it there). */
 QEMU_PLUGIN_API bool qemu_plugin_write_memory_vaddr(uint64_t addr, GByteArray *data);
 
 enum qemu_plugin_hwaddr_operation_result {
@@ -464,12 +470,14 @@ QEMU_PLUGIN_API bool qemu_plugin_translate_vaddr(uint64_t vaddr, uint64_t *hwadd
 
 /* -- the rest: context any ---------------------------------------------------------------------------------------------------------- */
 
-/* Writes STRING as it is to the log, in one piece, if the log item "plugin" is enabled (-d plugin). */
+/* Writes STRING as it is to the log, in one piece, if the log item "plugin" is enabled (-d plugin). NULL: nothing, a line in the log. */
 QEMU_PLUGIN_API void qemu_plugin_outs(const char *string);
-/* Reads VAL as a boolean into *RET: on, yes, true, y; off, no, false, n. False, and *RET as it was, for anything else. NAME is that of the option. */
+/* Reads VAL as a boolean into *RET: on, yes, true, y; off, no, false, n. False, and *RET as it was, for anything else, and if one of the
+ * three is NULL. NAME is that of the option. */
 QEMU_PLUGIN_API bool qemu_plugin_bool_parse(const char *name, const char *val, bool *ret);
 
-/* The guest's program: its path (to be given to g_free(); NULL in system mode), its code's bounds and entry where they are loaded (0 in system mode). */
+/* The guest's program: its path (absolute, to be given to g_free(); NULL in system mode), its code's bounds and entry where they are loaded (0 in system mode). In QEMU
+ * only where a vcpu is at work. */
 QEMU_PLUGIN_API const char *qemu_plugin_path_to_binary(void);
 QEMU_PLUGIN_API uint64_t qemu_plugin_start_code(void);
 QEMU_PLUGIN_API uint64_t qemu_plugin_end_code(void);

@@ -123,7 +123,7 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_
 
 /* complaints: qemu_plugin_uninstall qemu_plugin_register_vcpu_init_cb qemu_plugin_tb_n_insns qemu_plugin_insn_size
  * qemu_plugin_register_vcpu_insn_exec_cb qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu qemu_plugin_read_register qemu_plugin_scoreboard_find
- * qemu_plugin_u64_get qemu_plugin_u64_sum qemu_plugin_read_memory_vaddr qemu_plugin_write_register */
+ * qemu_plugin_u64_get qemu_plugin_u64_sum qemu_plugin_write_register */
 /* expect counted 4:
 instructions of a block of before: 0
 size of an instruction of before: 0
@@ -138,7 +138,7 @@ bytes: 0
 element: 0
 cell: 0
 register at the end: 0
-memory at the end: 0
+memory at the end: 1
 cell of what is freed: 0
 */
 /* expect counted 5:
@@ -157,7 +157,7 @@ written: -1
 element: 0
 cell: 0
 register at the end: -1
-memory at the end: 0
+memory at the end: 1
 cell of what is freed: 0
 */
 /* expect counted 7:
@@ -176,6 +176,6 @@ written: 0
 element: 0
 cell: 0
 register at the end: 0
-memory at the end: 0
+memory at the end: 1
 cell of what is freed: 0
 */
