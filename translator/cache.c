@@ -38,7 +38,7 @@ static struct {
 	uint8_t *fork_copy;             /* between fork_prepare and fork_done: the code for the child, or NULL */
 	uint8_t *meta, *meta_end, *meta_next;
 	uint8_t *code_first;            /* first byte behind the host's common code */
-	GHashTable *pages;              /* guest page number -> first struct Block of its list */
+	GHashTable *pages;              /* guest page number -> GArray of Place: its blocks */
 	Place *order;                   /* blocks by rising code address */
 	atomic_uint norder;
 	unsigned order_cap;
@@ -112,7 +112,7 @@ bool cache_init(size_t size, bool executable, char **error)
 	cache.meta_end = cache.meta + size * META_RATIO;
 	cache_places = cache.meta;
 	block_table_init();
-	cache.pages = g_hash_table_new(NULL, NULL);
+	cache.pages = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)g_array_unref);
 	cache.order_cap = size / SMALLEST_BLOCK;
 	cache.order = mmap(NULL, cache.order_cap * sizeof *cache.order, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -175,41 +175,46 @@ static gpointer page_key(uint64_t page)
 	return (gpointer)(uintptr_t)(page + 1);
 }
 
-/* Pages of the first and the last byte of a block. */
-static uint64_t block_page(const struct Block *block, unsigned which)
-{
-	return (block_start(block) + (which ? block->guest_size - 1 : 0)) >> PAGE_BITS;
-}
-
-/* The link by which BLOCK continues PAGE's list. */
-static Place *page_link(struct Block *block, uint64_t page)
-{
-	return &block->next_page[block_page(block, 0) != page];
-}
-
-static struct Block *first_of(uint64_t page)
+static GArray *blocks_of(uint64_t page)
 {
 	return g_hash_table_lookup(cache.pages, page_key(page));
 }
 
-static void page_add(struct Block *block, uint64_t page)
+static struct Block *listed(const GArray *list, unsigned i)
 {
-	*page_link(block, page) = place_of(first_of(page));
-	g_hash_table_insert(cache.pages, page_key(page), block);
+	return block_at(g_array_index(list, Place, i));
 }
 
-static void page_remove(struct Block *block, uint64_t page)
+static void page_add(const struct Block *block, uint64_t page)
 {
-	struct Block *at = first_of(page);
+	GArray *list = blocks_of(page);
+	Place place = place_of(block);
 
-	if (at == block) {
-		g_hash_table_insert(cache.pages, page_key(page), block_at(*page_link(block, page)));
-		return;
+	if (!list) {
+		list = g_array_new(FALSE, FALSE, sizeof(Place));
+		g_hash_table_insert(cache.pages, page_key(page), list);
 	}
-	while (at && block_at(*page_link(at, page)) != block)
-		at = block_at(*page_link(at, page));
-	assert(at);
-	*page_link(at, page) = *page_link(block, page);
+	g_array_append_val(list, place);
+}
+
+static void page_remove(const struct Block *block, uint64_t page)
+{
+	GArray *list = blocks_of(page);
+	unsigned i = 0;
+
+	while (listed(list, i) != block)
+		i++;
+	g_array_remove_index_fast(list, i);
+}
+
+/* Takes BLOCK out of the lists of its pages other than EXCEPT. */
+static void unlist(const struct Block *block, uint64_t except)
+{
+	uint64_t pages[BLOCK_PAGES];
+
+	for (unsigned i = kept_pages(block, pages); i-- > 0;)
+		if (pages[i] != except)
+			page_remove(block, pages[i]);
 }
 
 bool cache_knows_page(uint64_t page)
@@ -255,9 +260,10 @@ struct Block *cache_find_code(const void *host_pc)
 /* Makes BLOCK one that is found. */
 static void enter(struct Block *block)
 {
-	for (unsigned which = 0; which < 2; which++)
-		if (!which || block_page(block, 1) != block_page(block, 0))
-			page_add(block, block_page(block, which));
+	uint64_t pages[BLOCK_PAGES];
+
+	for (unsigned i = kept_pages(block, pages); i-- > 0;)
+		page_add(block, pages[i]);
 	__atomic_store_n(&block->valid, true, __ATOMIC_RELEASE);
 	block_table_add(block);
 }
@@ -350,12 +356,11 @@ void cache_forget(struct Block *block)
 
 void cache_forget_containing(uint64_t addr)
 {
-	uint64_t page = addr >> PAGE_BITS;
-	struct Block *next;
+	const GArray *list = blocks_of(addr >> PAGE_BITS);
 
-	for (struct Block *block = first_of(page); block; block = next) {
-		next = block_at(*page_link(block, page));
-		if (!block->region && addr - block_start(block) < block->guest_size)
+	for (unsigned i = 0; list && i < list->len; i++) {
+		struct Block *block = listed(list, i);
+		if (!block->region && addr - block->pc < block->guest_size)
 			cache_forget(block);
 	}
 }
@@ -365,16 +370,14 @@ void cache_forget_containing(uint64_t addr)
 /* Forgets the blocks of a page, which leaves cache.pages. */
 static void forget_page(uint64_t page)
 {
-	struct Block *next;
+	const GArray *list = blocks_of(page);
 
-	for (struct Block *block = first_of(page); block; block = next) {
-		next = block_at(*page_link(block, page));
+	for (unsigned i = 0; i < list->len; i++) {
+		struct Block *block = listed(list, i);
 		if (!block->valid)
 			continue;
 		cache_forget(block);
-		for (unsigned which = 0; which < 2; which++)
-			if (block_page(block, which) != page)
-				page_remove(block, block_page(block, which));
+		unlist(block, page);
 		kept_add(block);
 	}
 	g_hash_table_remove(cache.pages, page_key(page));
@@ -423,9 +426,7 @@ static void refresh(struct Block *block)
 {
 	if (block->valid && !kept_matches(block)) {
 		cache_forget(block);
-		for (unsigned which = 0; which < 2; which++)
-			if (!which || block_page(block, 1) != block_page(block, 0))
-				page_remove(block, block_page(block, which));
+		unlist(block, UINT64_MAX);
 		kept_add(block);
 	}
 }
@@ -433,17 +434,17 @@ static void refresh(struct Block *block)
 void cache_refresh(uint64_t addr, uint64_t len)
 {
 	uint64_t first = addr >> PAGE_BITS, last = (addr + (len - 1)) >> PAGE_BITS;
-	struct Block *next;
 
 	if (!len || !cache.pages)
 		return;
 	cache_lock();
 	if (last - first < 64) {
-		for (uint64_t page = first; page <= last; page++)
-			for (struct Block *block = first_of(page); block; block = next) {
-				next = block_at(*page_link(block, page));
-				refresh(block);
-			}
+		for (uint64_t page = first; page <= last; page++) {
+			/* backwards, because what goes has its place taken by the last one */
+			const GArray *list = blocks_of(page);
+			for (unsigned i = list ? list->len : 0; i-- > 0;)
+				refresh(listed(list, i));
+		}
 	} else {
 		for (unsigned i = 0, n = cache.norder; i < n; i++)
 			refresh(block_at(cache.order[i]));

@@ -86,9 +86,11 @@ static void check_indices(const struct Check *c, const struct Ins *ins)
 		if (imm >= ir->nlabels || !c->placed[imm])
 			fail(c, "a label that is nowhere");
 		break;
-	case IR_EXIT: case IR_EXITCOND: case IR_EXITIND:
+	case IR_EXIT: case IR_EXITCOND: case IR_EXITIND: case IR_GUARD:
 		if (imm >= ir->nexits)
 			fail(c, "an exit that does not exist");
+		if (ins->op == IR_GUARD && !ref_is_const(ins->a[1]))
+			fail(c, "a guard of no constant");
 		break;
 	case IR_CALL:
 		if (imm >= ir->ncalls)

@@ -123,7 +123,7 @@ void ir_print_ins(const struct Ir *ir, const struct Ins *ins, GString *text)
 	case IR_EXIT: case IR_EXITCOND:
 		g_string_append_printf(text, " -> 0x%" PRIx64, ir->exits[ins->imm].pc);
 		/* fallthrough */
-	case IR_EXITIND: {
+	case IR_EXITIND: case IR_GUARD: {
 		static const char *const hints[] = { "", " (call)", " (return)", " (indirect call)" };
 		g_string_append(text, hints[ir->exits[ins->imm].hint]);
 		break;

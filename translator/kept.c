@@ -21,8 +21,8 @@ struct Run {
 
 /* What precedes the bytes of a region's run. */
 struct Header {
-	int32_t offset;                 /* from the region's pc */
-	uint32_t length;
+	int64_t offset;                 /* from the region's pc */
+	uint64_t length;
 };
 
 enum {
@@ -44,7 +44,7 @@ static struct Run read_run(const struct Block *block, const uint8_t *p)
 	struct Header header;
 
 	memcpy(&header, p, sizeof header);
-	return (struct Run){ .pc = block->pc + (int64_t)header.offset, .length = header.length, .bytes = p + sizeof header };
+	return (struct Run){ .pc = block->pc + header.offset, .length = header.length, .bytes = p + sizeof header };
 }
 
 static struct Run first_run(const struct Block *block)
@@ -128,6 +128,23 @@ void kept_add(struct Block *block)
 		else
 			link = &older->next_kept;
 	}
+}
+
+unsigned kept_pages(const struct Block *block, uint64_t pages[BLOCK_PAGES])
+{
+	unsigned n = 0;
+
+	for (struct Run run = first_run(block); run.length; run = next_run(block, &run))
+		for (uint64_t page = run.pc / GUEST_PAGE; page <= (run.pc + run.length - 1) / GUEST_PAGE; page++) {
+			unsigned i = 0;
+			while (i < n && pages[i] != page)
+				i++;
+			if (i < n)
+				continue;
+			g_assert(n < BLOCK_PAGES);
+			pages[n++] = page;
+		}
+	return n;
 }
 
 static void watch(const struct Block *block)

@@ -13,6 +13,9 @@ bool kept_matches(const struct Block *block);
 /* The same with the environment telling of changes of the block's pages from here on. */
 bool kept_current(const struct Block *block);
 
+/* The numbers of the pages that BLOCK's bytes are in, each once; returns how many. */
+unsigned kept_pages(const struct Block *block, uint64_t pages[BLOCK_PAGES]);
+
 /* BLOCK has been forgotten because its pages changed. */
 void kept_add(struct Block *block);
 /* A block for PC and KEY that matches, no longer kept; NULL: none. From here on the environment tells of changes of its pages. */

@@ -3,7 +3,7 @@
  *
  * Forward, each variable has a version that counts its assignments. What is known of a variable (that it equals a constant or another
  * variable, and which instruction defined it) holds while the versions written down with it are current; everything is forgotten at a
- * LABEL, and what is known of globals at a call that writes them. Folding never adds instructions and moves none.
+ * LABEL, but for constants that all ways to it bring, and what is known of globals at a call that writes them. Folding never adds instructions and moves none.
  *
  * Between the two, additions to one per-cpu slot become one where nothing can tell.
  *
@@ -32,6 +32,13 @@ struct Optimiser {
 	struct Known *known;            /* by variable */
 	uint32_t epoch;
 	bool counts;                    /* something is added to a counter */
+	struct Meeting *meetings;       /* by label */
+};
+
+/* What is known where the ways to a label meet. */
+struct Meeting {
+	bool from_behind;               /* one of them is not known yet when the label comes */
+	Ref *constants;                 /* by global: what all ways so far bring, or REF_NONE; NULL: no way so far */
 };
 
 /* -- what is known --------------------------------------------------------------------------------------------------- */
@@ -663,9 +670,25 @@ static void forget_globals(struct Optimiser *o)
 	}
 }
 
+/* An indirect exit to a known address becomes a direct one; so does a guard that never holds. False: one that always does. */
+static bool settle_indirect(struct Optimiser *o, struct Ins *ins)
+{
+	uint64_t target;
+
+	if (!constant(o, ins->a[0], &target))
+		return true;
+	if (ins->op == IR_GUARD && ins->a[0] == ins->a[1])
+		return false;
+	o->ir->exits[ins->imm].pc = target;
+	become(ins, IR_EXIT, IR_I64, REF_NONE, REF_NONE);
+	return true;
+}
+
 /* Turns a branch, exit or call on a known condition into one without, or tells that it never happens. False: drop it. */
 static bool settle(struct Optimiser *o, struct Ins *ins)
 {
+	if (ins->op == IR_EXITIND || ins->op == IR_GUARD)
+		return settle_indirect(o, ins);
 	if (ins->op == IR_CALL ? ins->cond == COND_ALWAYS : ins->op != IR_BRCOND && ins->op != IR_EXITCOND)
 		return true;
 	int known = known_cond(o, ins);
@@ -676,6 +699,66 @@ static bool settle(struct Optimiser *o, struct Ins *ins)
 	ins->cond = ins->op == IR_CALL ? COND_ALWAYS : 0;
 	ins->a[0] = ins->a[1] = REF_NONE;
 	return true;
+}
+
+/* -- where ways meet */
+
+/* Finds the labels that branches behind them lead to. */
+static void find_meetings(struct Optimiser *o)
+{
+	struct Ir *ir = o->ir;
+	bool *placed = arena_alloc(ir->arena, ir->nlabels + 1);
+
+	o->meetings = arena_alloc(ir->arena, (ir->nlabels + 1) * sizeof *o->meetings);
+	for (unsigned i = 0; i < ir->nins; i++) {
+		const struct Ins *ins = &ir->ins[i];
+		if (ins->op == IR_LABEL)
+			placed[ins->imm] = true;
+		else if (ins->op == IR_BR || ins->op == IR_BRCOND)
+			o->meetings[ins->imm].from_behind |= placed[ins->imm];
+	}
+}
+
+static Ref known_constant(const struct Optimiser *o, Ref r)
+{
+	const struct Known *k = &o->known[r];
+
+	return k->epoch == o->epoch && k->copy != REF_NONE && ref_is_const(k->copy) ? k->copy : REF_NONE;
+}
+
+/* What is known now comes to LABEL. */
+static void meet(struct Optimiser *o, unsigned label)
+{
+	struct Ir *ir = o->ir;
+	struct Meeting *m = &o->meetings[label];
+	bool first = !m->constants;
+
+	if (m->from_behind || !translator.copies)
+		return;
+	if (first)
+		m->constants = arena_alloc_raw(ir->arena, ir->nglobals * sizeof *m->constants);
+	for (unsigned i = 0; i < ir->nglobals; i++) {
+		Ref now = known_constant(o, i);
+		if (first || m->constants[i] != now)
+			m->constants[i] = first ? now : REF_NONE;
+	}
+}
+
+/* Nothing is known behind LABEL but that. */
+static void begin_label(struct Optimiser *o, unsigned label)
+{
+	const struct Meeting *m = &o->meetings[label];
+
+	o->epoch++;
+	for (unsigned i = 0; m->constants && i < o->ir->nglobals; i++)
+		if (m->constants[i] != REF_NONE) {
+			struct Known *k = &o->known[i];
+			k->epoch = o->epoch;
+			k->copy = m->constants[i];
+			k->copy_bits = 64;
+			k->copy_version = 0;
+			k->has_def = false;
+		}
 }
 
 /* Makes INS what it is known to be. False: drop it. */
@@ -695,6 +778,8 @@ static void note(struct Optimiser *o, const struct Ins *ins)
 {
 	if (ins->op == IR_CALL && o->ir->calls[ins->imm].flags & IRC_WRITES)
 		forget_globals(o);
+	if (ins->op == IR_BR || ins->op == IR_BRCOND)
+		meet(o, ins->imm);
 	o->counts |= ins->op == IR_SLOTADD || ins->op == IR_HOSTADD;
 }
 
@@ -708,7 +793,9 @@ static void forward(struct Optimiser *o)
 	for (unsigned in = 0; in < ir->nins; in++) {
 		const struct Ins *from = &ir->ins[in];
 		if (from->op == IR_LABEL) {
-			o->epoch++;
+			if (reachable)
+				meet(o, from->imm);
+			begin_label(o, from->imm);
 			/* what follows belongs to the last mark, reachable or not */
 			if (!reachable && mark.op == IR_MARK)
 				ir->ins[out++] = mark;
@@ -808,7 +895,8 @@ static bool look_back(struct Liveness *l, struct Ins *ins)
 	if (!(flags & OPF_PURE)) {
 		if (flags & OPF_EXIT || ins->op == IR_LABEL)
 			l->temps_epoch++;
-		if (flags & OPF_EXIT || ins->op == IR_LABEL || ins->op == IR_BRCOND || ins->op == IR_EXITCOND || ir_observes(ir, ins))
+		if (flags & OPF_EXIT || ins->op == IR_LABEL || ins->op == IR_BRCOND || ins->op == IR_EXITCOND || ins->op == IR_GUARD ||
+		    ir_observes(ir, ins))
 			l->globals_epoch++;
 	}
 	for (unsigned i = 0; i < 4 && ins->a[i] != REF_NONE; i++)
@@ -852,7 +940,7 @@ enum { PENDING_MAX = 8 };
 static bool observes_slots(const struct Ir *ir, const struct Ins *ins)
 {
 	switch (ins->op) {
-	case IR_LABEL: case IR_BRCOND: case IR_EXITCOND: case IR_CALL: case IR_SLOTGET: case IR_SLOTPUT:
+	case IR_LABEL: case IR_BRCOND: case IR_EXITCOND: case IR_GUARD: case IR_CALL: case IR_SLOTGET: case IR_SLOTPUT:
 		return true;
 	default:
 		return ir_op_info[ins->op].flags & OPF_EXIT || ir_observes(ir, ins);
@@ -898,6 +986,8 @@ void ir_optimise(struct Ir *ir)
 {
 	struct Optimiser o = { .ir = ir, .known = arena_alloc(ir->arena, ir->nvars * sizeof *o.known), .epoch = 1 };
 
+	if (ir->nlabels)
+		find_meetings(&o);
 	forward(&o);
 	if (translator.merge && o.counts)
 		merge_counters(ir);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Finding the blocks of a loop and laying them out as one unit.
  *
- * The search follows direct branches from the head. What can come back to the head belongs to the region; branches to anything else leave it.
- * Calls and indirect jumps are never followed, so a region is a loop of one function. All its blocks lie in two neighbouring pages, because a block
- * of the cache is found by at most two. */
+ * The search follows direct branches from the head, and calls into functions and out of them again. What can come back to the head belongs to the region; branches
+ * to anything else leave it. A block belongs to a context: the calls that are open when it runs. So a function that is called from two places is
+ * there twice, and where its return leads to is known, and need but be guarded. Of functions only what has been executed is taken in, and only if that is little.
+ *
+ * Blocks stand in the order in which they run without jumps: by address, those of a function behind its call. One that only the end of the one
+ * before leads to continues that, without a label between them. */
 #include "translator/region.h"
 
 #include <glib.h>
@@ -11,164 +14,352 @@
 
 #include "translator/decode.h"
 
-enum { MAX_PIECES = 32, MAX_PIECE_INSNS = 96, MAX_INSNS = 320, MAX_SUCCESSORS = 2 };
+enum {
+	MAX_PIECES = 32, MAX_INSNS = 320,               /* of the loop itself */
+	MAX_CALLEE_PIECES = 32, MAX_CALLEE_INSNS = 192, /* of the functions that it calls */
+	MAX_CALL_INSNS = 96,                            /* of these for one call, those of the calls in it included */
+	MAX_PIECE_INSNS = 96,
+	MAX_WAYS = 2,                                   /* out of a block */
+	MAX_CONTEXTS = 16, MAX_DEPTH = 4, NO_CONTEXT = 0xff,
+};
+_Static_assert((int)MAX_CONTEXTS < (int)NO_CONTEXT && MAX_INSNS + MAX_CALLEE_INSNS <= (int)TRANSLATE_MAX_INSNS, "limits of a unit");
+
+/* Open calls: the function of the loop is in the first context, others are in that of one call each. */
+struct Context {
+	uint64_t entry, link;           /* of the function called, and where it returns to */
+	unsigned ninsns;
+	uint8_t parent, depth;
+	bool refused;                   /* too large, or it calls itself */
+};
+
+/* Where a block may lead to. */
+struct Way {
+	uint64_t pc;
+	uint8_t context;
+};
 
 /* A block of the search. */
 struct Piece {
 	uint64_t pc, size;              /* guest bytes */
 	unsigned ninsns;
-	uint64_t successor[MAX_SUCCESSORS];
-	unsigned nsuccessors;
+	uint8_t context;
+	uint8_t nways;
+	bool falls;                     /* its last instruction takes the last of its ways, if any */
 	bool loops;                     /* the head can be reached from here */
+	bool labelled;
+	struct Way way[MAX_WAYS];
 	unsigned label;
 };
 
 struct Search {
-	struct Piece piece[MAX_PIECES];
-	unsigned npieces, ninsns;
+	uint64_t head;
+	uint32_t key;
+	struct Arena *scratch;
+	bool calls;                     /* may be taken in */
+	struct Piece piece[MAX_PIECES + MAX_CALLEE_PIECES];
+	struct Context context[MAX_CONTEXTS];
+	unsigned npieces, ncontexts;
+	struct { unsigned pieces, insns; } left[2];     /* room for the loop itself, and for functions */
 	struct Code code;
 };
 
-static struct Piece *find_piece(struct Search *s, uint64_t pc)
+static struct Piece *find_piece(struct Search *s, struct Way way)
 {
 	for (unsigned i = 0; i < s->npieces; i++)
-		if (s->piece[i].pc == pc)
+		if (s->piece[i].pc == way.pc && s->piece[i].context == way.context)
 			return &s->piece[i];
 	return NULL;
 }
 
-static void add_successor(struct Piece *piece, uint64_t pc)
+/* -- contexts ------------------------------------------------------------------------------------------------------- */
+
+static uint8_t find_context(const struct Search *s, unsigned parent, uint64_t link)
 {
-	if (piece->nsuccessors < MAX_SUCCESSORS)
-		piece->successor[piece->nsuccessors++] = pc;
+	for (unsigned i = 1; i < s->ncontexts; i++)
+		if (s->context[i].parent == parent && s->context[i].link == link)
+			return i;
+	return NO_CONTEXT;
 }
 
-/* Adds the block at PC to the search if it can be decoded and there is room. */
-static void scan(struct Search *s, struct Arena *scratch, uint64_t pc, uint32_t key)
+static bool executed(const struct Search *s, uint64_t pc)
 {
-	if (s->npieces == MAX_PIECES || s->ninsns >= MAX_INSNS)
+	return cache_find(pc, s->key) != NULL;
+}
+
+/* Whether the function at ENTRY is one of those that CONTEXT is in. */
+static bool recurses(const struct Search *s, unsigned context, uint64_t entry)
+{
+	for (; context; context = s->context[context].parent)
+		if (s->context[context].entry == entry)
+			return true;
+	return false;
+}
+
+/* The context of the call of ENTRY from PARENT that returns to LINK, if it may be taken in. */
+static uint8_t enter_context(struct Search *s, unsigned parent, uint64_t entry, uint64_t link)
+{
+	uint8_t found = find_context(s, parent, link);
+	unsigned depth = s->context[parent].depth + 1;
+
+	if (found != NO_CONTEXT)
+		return found;
+	if (!s->calls || s->ncontexts == MAX_CONTEXTS || depth > MAX_DEPTH || recurses(s, parent, entry) || !executed(s, entry) || !executed(s, link))
+		return NO_CONTEXT;
+	s->context[s->ncontexts] = (struct Context){ .entry = entry, .link = link, .parent = parent, .depth = depth };
+	return s->ncontexts++;
+}
+
+static bool refused(const struct Search *s, unsigned context)
+{
+	for (; context; context = s->context[context].parent)
+		if (s->context[context].refused)
+			return true;
+	return false;
+}
+
+/* NINSNS instructions at PC come to CONTEXT, and to those that it is in. False: that is too much. */
+static bool charge(struct Search *s, unsigned context, uint64_t pc, unsigned ninsns)
+{
+	bool callee = context != 0;
+
+	if (!s->left[callee].pieces || s->left[callee].insns < ninsns)
+		return false;
+	s->left[callee].pieces--;
+	s->left[callee].insns -= ninsns;
+	/* the head again: the function of the loop calls itself */
+	s->context[context].refused |= callee && pc == s->head;
+	for (; context; context = s->context[context].parent) {
+		s->context[context].ninsns += ninsns;
+		s->context[context].refused |= s->context[context].ninsns > MAX_CALL_INSNS;
+	}
+	return true;
+}
+
+/* -- the search ----------------------------------------------------------------------------------------------------- */
+
+/* Where the exit INS of a block in CONTEXT leads to within the region. NEW: a call may be taken in. False: it leaves. */
+static bool way_of(struct Search *s, const struct Ir *ir, const struct Ins *ins, unsigned context, bool new, struct Way *way)
+{
+	if (ins->op != IR_EXIT && ins->op != IR_EXITCOND && ins->op != IR_EXITIND)
+		return false;
+	const struct IrExit *exit = &ir->exits[ins->imm];
+	*way = (struct Way){ .pc = exit->pc, .context = context };
+	if (ins->op != IR_EXITIND) {
+		if (exit->hint == EXIT_CALL)
+			way->context = new ? enter_context(s, context, exit->pc, exit->link) : find_context(s, context, exit->link);
+		return (exit->hint == EXIT_JUMP || exit->hint == EXIT_CALL) && way->context != NO_CONTEXT;
+	}
+	if (exit->hint != EXIT_RETURN || !context)
+		return false;
+	*way = (struct Way){ .pc = s->context[context].link, .context = s->context[context].parent };
+	return true;
+}
+
+/* Adds the block at WAY to the search if it can be decoded and there is room. */
+static void scan(struct Search *s, struct Way at)
+{
+	if (refused(s, at.context) || (at.context && !executed(s, at.pc)))
 		return;
-	arena_reset(scratch);
-	struct Ir *ir = ir_new(scratch, translator.guest, pc, key);
-	decode_fetch(&s->code, pc, MAX_PIECE_INSNS);
+	arena_reset(s->scratch);
+	struct Ir *ir = ir_new(s->scratch, translator.guest, at.pc, s->key);
+	decode_fetch(&s->code, at.pc, MAX_PIECE_INSNS);
 	size_t size = decode_block(ir, &s->code, MAX_PIECE_INSNS, false);
-	if (!size)
+	if (!size || !charge(s, at.context, at.pc, ir->ninsns))
 		return;
 	struct Piece *piece = &s->piece[s->npieces++];
-	*piece = (struct Piece){ .pc = pc, .size = size, .ninsns = ir->ninsns };
-	s->ninsns += ir->ninsns;
+	*piece = (struct Piece){ .pc = at.pc, .context = at.context, .size = size, .ninsns = ir->ninsns };
 	for (unsigned i = 0; i < ir->nins; i++) {
-		const struct Ins *ins = &ir->ins[i];
-		if ((ins->op == IR_EXIT || ins->op == IR_EXITCOND) && ir->exits[ins->imm].hint == EXIT_JUMP)
-			add_successor(piece, ir->exits[ins->imm].pc);
+		struct Way way;
+		piece->falls = piece->nways < MAX_WAYS && way_of(s, ir, &ir->ins[i], at.context, true, &way);
+		if (piece->falls)
+			piece->way[piece->nways++] = way;
 	}
 }
 
-/* Whether PC is near enough to HEAD for both to be in two neighbouring pages, whatever comes between. */
-static bool near_head(uint64_t pc, uint64_t head)
+static void search(struct Search *s, uint64_t head, bool calls)
 {
-	return pc + GUEST_PAGE > head && head + GUEST_PAGE > pc;
-}
-
-static void search(struct Search *s, struct Arena *scratch, uint64_t head, uint32_t key)
-{
-	s->npieces = s->ninsns = 0;
-	scan(s, scratch, head, key);
+	s->npieces = 0;
+	s->ncontexts = 1;
+	s->left[false].pieces = MAX_PIECES, s->left[false].insns = MAX_INSNS;
+	s->left[true].pieces = MAX_CALLEE_PIECES, s->left[true].insns = MAX_CALLEE_INSNS;
+	s->head = head;
+	s->calls = calls;
+	scan(s, (struct Way){ .pc = head });
 	for (unsigned i = 0; i < s->npieces; i++)
-		for (unsigned k = 0; k < s->piece[i].nsuccessors; k++) {
-			uint64_t pc = s->piece[i].successor[k];
-			if (near_head(pc, head) && !find_piece(s, pc))
-				scan(s, scratch, pc, key);
-		}
+		for (unsigned k = 0; k < s->piece[i].nways; k++)
+			if (!find_piece(s, s->piece[i].way[k]))
+				scan(s, s->piece[i].way[k]);
 	bool changed = true;
 	while (changed) {
 		changed = false;
 		for (unsigned i = 0; i < s->npieces; i++) {
 			struct Piece *piece = &s->piece[i];
-			for (unsigned k = 0; k < piece->nsuccessors && !piece->loops; k++) {
-				struct Piece *next = find_piece(s, piece->successor[k]);
-				piece->loops = piece->successor[k] == head || (next && next->loops);
-				changed |= piece->loops;
+			if (piece->loops || refused(s, piece->context))
+				continue;
+			for (unsigned k = 0; k < piece->nways; k++) {
+				struct Piece *next = find_piece(s, piece->way[k]);
+				piece->loops |= next == &s->piece[0] || (next && next->loops);
 			}
+			changed |= piece->loops;
 		}
 	}
 }
 
-static int by_address(const void *a, const void *b)
-{
-	const struct Piece *x = a, *y = b;
+/* -- order ---------------------------------------------------------------------------------------------------------- */
 
-	return (x->pc > y->pc) - (x->pc < y->pc);
+/* Level LEVEL of the place where PIECE stands: of each open call where it returns to, then the piece's own address. */
+static uint64_t place_at(const struct Search *s, const struct Piece *piece, unsigned level, bool *inside)
+{
+	unsigned context = piece->context;
+
+	*inside = level < s->context[context].depth;
+	if (!*inside)
+		return piece->pc;
+	while (s->context[context].depth > level + 1)
+		context = s->context[context].parent;
+	return s->context[context].link;
 }
 
-/* Keeps what loops, the head first and the others in the order of their addresses. False if nothing loops or it lies too far apart. */
-static bool choose(struct Search *s, uint64_t head, uint64_t *start, uint32_t *size)
+static bool stands_before(const struct Search *s, const struct Piece *a, const struct Piece *b)
+{
+	for (unsigned level = 0;; level++) {
+		bool a_inside, b_inside;
+		uint64_t x = place_at(s, a, level, &a_inside), y = place_at(s, b, level, &b_inside);
+		if (x != y || !a_inside || !b_inside)
+			return x < y || (x == y && a_inside && !b_inside);
+	}
+}
+
+static void sort(struct Search *s)
+{
+	for (unsigned i = 1; i < s->npieces; i++) {
+		struct Piece piece = s->piece[i];
+		unsigned k = i;
+		for (; k && stands_before(s, &piece, &s->piece[k - 1]); k--)
+			s->piece[k] = s->piece[k - 1];
+		s->piece[k] = piece;
+	}
+}
+
+/* Finds the pieces that cannot just continue the one before. */
+static void find_labelled(struct Search *s)
+{
+	bool reached[MAX_PIECES + MAX_CALLEE_PIECES] = { [0] = true };
+
+	for (unsigned i = 0; i < s->npieces; i++)
+		for (unsigned k = 0; k < s->piece[i].nways; k++) {
+			struct Piece *next = find_piece(s, s->piece[i].way[k]);
+			if (!next)
+				continue;
+			bool continues = next == &s->piece[i + 1] && s->piece[i].falls && k + 1 == s->piece[i].nways;
+			next->labelled |= reached[next - s->piece] || !continues;
+			reached[next - s->piece] = true;
+		}
+}
+
+/* Whether the pieces are in few enough pages. */
+static bool fits_pages(const struct Search *s)
+{
+	uint64_t pages[BLOCK_PAGES];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < s->npieces; i++)
+		for (uint64_t page = s->piece[i].pc / GUEST_PAGE; page <= (s->piece[i].pc + s->piece[i].size - 1) / GUEST_PAGE; page++) {
+			unsigned k = 0;
+			while (k < n && pages[k] != page)
+				k++;
+			if (k == BLOCK_PAGES)
+				return false;
+			if (k == n)
+				pages[n++] = page;
+		}
+	return true;
+}
+
+/* Keeps what loops, the head first. False if nothing does or it lies too far apart. */
+static bool choose(struct Search *s, uint32_t *size)
 {
 	unsigned n = 0;
+	struct Way head = { .pc = s->head };
 
 	for (unsigned i = 0; i < s->npieces; i++)
 		if (s->piece[i].loops)
 			s->piece[n++] = s->piece[i];
 	s->npieces = n;
-	if (!find_piece(s, head))
+	if (!find_piece(s, head) || !fits_pages(s))
 		return false;
-	qsort(s->piece, n, sizeof *s->piece, by_address);
-	uint64_t low = s->piece[0].pc, high = 0;
-	for (unsigned i = 0; i < n; i++)
-		high = MAX(high, s->piece[i].pc + s->piece[i].size);
-	*start = low;
-	*size = high - low;
-	if ((high - 1) / GUEST_PAGE - low / GUEST_PAGE > 1)
-		return false;
-	while (s->piece[0].pc != head) {
-		struct Piece first = s->piece[0];
-		memmove(s->piece, s->piece + 1, (n - 1) * sizeof *s->piece);
+	sort(s);
+	for (struct Piece first = s->piece[0]; first.pc != head.pc || first.context; first = s->piece[0]) {
+		memmove(s->piece, s->piece + 1, (n - 1) * sizeof first);
 		s->piece[n - 1] = first;
 	}
+	find_labelled(s);
+	*size = 0;
+	for (unsigned i = 0; i < n; i++)
+		*size += s->piece[i].size;
 	return true;
 }
 
-/* Turns the exits among the instructions from FROM on that lead to pieces into branches. */
-static void redirect(struct Ir *ir, struct Search *s, unsigned from)
+/* -- the unit ------------------------------------------------------------------------------------------------------- */
+
+/* Turns the exits among the instructions from FROM on, of PIECE, that lead to pieces into branches and guards. */
+static void redirect(struct Ir *ir, struct Search *s, const struct Piece *piece, unsigned from)
 {
-	for (unsigned i = from; i < ir->nins; i++) {
-		struct Ins *ins = &ir->ins[i];
-		if (ins->op != IR_EXIT && ins->op != IR_EXITCOND)
-			continue;
-		const struct IrExit *exit = &ir->exits[ins->imm];
-		struct Piece *target = exit->hint == EXIT_JUMP ? find_piece(s, exit->pc) : NULL;
+	for (unsigned i = from, end = ir->nins; i < end; i++) {
+		struct Way way;
+		struct Piece *target = way_of(s, ir, &ir->ins[i], piece->context, false, &way) ? find_piece(s, way) : NULL;
 		if (!target)
 			continue;
-		ins->op = ins->op == IR_EXIT ? IR_BR : IR_BRCOND;
-		ins->imm = target->label;
+		struct Ins *ins = &ir->ins[i];
+		if (ins->op == IR_EXITIND) {
+			Ref link = ir_const(ir, way.pc);
+			ins->op = IR_GUARD;
+			ins->a[1] = link;
+			if (target->labelled)
+				ir_br(ir, target->label);
+		} else if (target->labelled) {
+			ins->op = ins->op == IR_EXIT ? IR_BR : IR_BRCOND;
+			ins->imm = target->label;
+		} else {
+			ir->nins = i;
+		}
 	}
 }
 
 static bool covers(const struct Search *s, uint64_t pc)
 {
 	for (unsigned i = 0; i < s->npieces; i++)
-		if (pc - s->piece[i].pc < s->piece[i].size)
+		if (!s->piece[i].context && pc - s->piece[i].pc < s->piece[i].size)
 			return true;
 	return false;
 }
 
-bool region_decode(struct Ir *ir, struct Arena *scratch, uint64_t branch, uint64_t *start, uint32_t *size)
+bool region_decode(struct Ir *ir, struct Arena *scratch, uint64_t branch, uint32_t *size)
 {
 	static struct Search s;
 
-	search(&s, scratch, ir->pc, ir->key);
-	if (!choose(&s, ir->pc, start, size) || !covers(&s, branch))
+	s.scratch = scratch;
+	s.key = ir->key;
+	search(&s, ir->pc, translator.callees);
+	if (!choose(&s, size)) {
+		search(&s, ir->pc, false);
+		if (!choose(&s, size))
+			return false;
+	}
+	if (!covers(&s, branch))
 		return false;
 	for (unsigned i = 0; i < s.npieces; i++)
-		s.piece[i].label = ir_label(ir);
+		if (s.piece[i].labelled)
+			s.piece[i].label = ir_label(ir);
 	for (unsigned i = 0; i < s.npieces; i++) {
 		struct Piece *piece = &s.piece[i];
 		decode_fetch(&s.code, piece->pc, MAX_PIECE_INSNS);
-		ir_emit_label(ir, piece->label);
+		if (piece->labelled)
+			ir_emit_label(ir, piece->label);
 		unsigned from = ir->nins;
 		if (decode_block(ir, &s.code, piece->ninsns, false) != piece->size)
 			return false;
-		redirect(ir, &s, from);
+		redirect(ir, &s, piece, from);
 	}
 	return true;
 }

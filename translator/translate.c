@@ -76,11 +76,10 @@ struct Request {
 };
 
 /* The first stage: false if there is no guest code. */
-static bool decode(struct Ir *ir, const struct Request *r, uint64_t *start, uint32_t *size)
+static bool decode(struct Ir *ir, const struct Request *r, uint32_t *size)
 {
 	if (r->region)
-		return region_decode(ir, &scratch, r->branch, start, size);
-	*start = r->pc;
+		return region_decode(ir, &scratch, r->branch, size);
 	decode_fetch(r->code, r->pc, r->max_insns);
 	*size = decode_block(ir, r->code, r->max_insns, translator.regions);
 	return *size != 0;
@@ -89,12 +88,11 @@ static bool decode(struct Ir *ir, const struct Request *r, uint64_t *start, uint
 /* Translates to a block in the room BUF. NULL: RESULT says why, and nothing has been taken. */
 static struct Block *build(const struct Request *r, struct CodeBuffer *buf, enum EmitResult *result)
 {
-	uint64_t start;
 	uint32_t size;
 
 	arena_reset(&arena);
 	struct Ir *ir = ir_new(&arena, translator.guest, r->pc, r->key);
-	if (!decode(ir, r, &start, &size))
+	if (!decode(ir, r, &size))
 		return NULL;
 	checked(ir, "decode");
 	if (log_wants(LOG_IN_ASM))
@@ -116,7 +114,6 @@ static struct Block *build(const struct Request *r, struct CodeBuffer *buf, enum
 	block->pc = r->pc;
 	block->key = r->key;
 	block->region = r->region;
-	block->guest_before = r->pc - start;
 	block->guest_size = size;
 	block->ninsns = ir->ninsns;
 	GString *text = log_wants(LOG_OUT_ASM) ? g_string_new("OUT:\n") : NULL;

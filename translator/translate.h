@@ -15,7 +15,10 @@ struct Block *translate(struct Cpu *cpu, uint64_t pc, uint32_t key, uint64_t *ge
  * ones). False if it cannot be known. On the cpu's thread, outside translated code. */
 bool translate_fault_address(const struct Cpu *cpu, uint64_t *addr);
 
-enum { TRANSLATE_MAX_INSNS = 512 };     /* no block is longer */
+enum {
+	TRANSLATE_MAX_INSNS = 512,      /* no block is longer */
+	BLOCK_PAGES = 8,                /* guest pages that the code of one block, or region, is in: no more than this */
+};
 
 /* The branch at the cpu's pc, in BLOCK (NULL: whichever), has been counted hot: makes the loop that it closes a region, if it is one. Translated code calls it at
  * HEAT and goes on where it was; what it runs may be forgotten then, but stays in place. All guest state is in the cpu. On the cpu's thread. */

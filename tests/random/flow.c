@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Random control flow: inner loops, entered in their middle and left at their side; calls, nested, recursive and last ones, by both link registers and
- * through pointers; jump tables.
+ * through pointers; jump tables; tight loops that call small functions, of which some do not return to where they were called from.
  *
  * All of it ends: loops count down in registers that nothing else writes, functions call only those behind them, and recursion counts down too. A control stack of
  * its own, which tp points to, keeps return addresses and counters. Each piece adds a number of its own to s8, which so tells which way was taken. */
@@ -20,6 +20,16 @@ static struct Function {
 	bool recursive;
 } functions[MAX_FUNCTIONS];
 static unsigned nfunctions;
+
+/* What tight loops call: each does one thing that a function may do with the address it returns to. Each calls only those made before it. */
+enum Trick { LEAF, LOOPS, SAVES, MOVES, SKIPS, UNWINDS, JUMPS, RECURS, TRICKS };
+enum { MAX_SMALL = 6 };
+static struct Small {
+	size_t at;
+	enum Trick trick;
+	unsigned link;
+} small[MAX_SMALL];
+static unsigned nsmall;
 
 /* -- encoding ---------------------------------------------------------------------------------------------------------- */
 
@@ -162,6 +172,57 @@ static void put_call(unsigned first)
 	put(0x33 | WAY << 7 | WAY << 15 | TEMP << 20, 4);
 }
 
+/* Calls F. Behind it are two words that it may skip the first of. */
+static void put_small_call(const struct Small *f)
+{
+	if (f->trick == RECURS)
+		put(addi(DEPTH, ZERO, 1 + below(4)), 4);
+	if (below(4)) {
+		put(jal(f->link, code_size, f->at), 4);
+	} else {
+		load_address(TEMP, CODE_BASE + f->at);
+		put(jalr(f->link, TEMP), 4);
+	}
+	put(addi(WAY, WAY, (int)below(4096) - 2048), 4);
+	put(addi(WAY, WAY, 1), 4);
+}
+
+/* Calls one of two functions, through a pointer that depends on data that may or may not change. */
+static void put_pointer_call(const struct Small *a, const struct Small *b)
+{
+	size_t other;
+
+	put(addi(DEPTH, ZERO, 2), 4);
+	load_address(TEMP2, CODE_BASE + a->at);
+	other = leave();
+	if (a->link == b->link)
+		load_address(TEMP2, CODE_BASE + b->at);
+	land(other);
+	put(jalr(a->link, TEMP2), 4);
+	put(addi(WAY, WAY, (int)below(4096) - 2048), 4);
+	put(addi(WAY, WAY, 1), 4);
+}
+
+/* A tight loop with calls. */
+static void put_calling_loop(unsigned counter)
+{
+	put(addi(counter, ZERO, 8 + below(8)), 4);
+	size_t top = code_size;
+	for (unsigned i = 0, n = 1 + below(3); i < n; i++) {
+		size_t over = below(3) == 0 ? leave() : 0;
+		if (below(2))
+			put_block();
+		if (below(4))
+			put_small_call(&small[below(nsmall)]);
+		else
+			put_pointer_call(&small[below(nsmall)], &small[below(nsmall)]);
+		if (over)
+			land(over);
+	}
+	put(addi(counter, counter, -1), 4);
+	put(branch(1, counter, ZERO, code_size, top), 4);
+}
+
 static void put_pieces(unsigned count, unsigned level, unsigned first_callee);
 
 /* A loop of at most TRIPS, a power of two, inside of LEVEL others. */
@@ -201,7 +262,13 @@ static void put_loop(unsigned level, unsigned trips, unsigned first_callee)
 static void put_pieces(unsigned count, unsigned level, unsigned first_callee)
 {
 	for (unsigned i = 0; i < count; i++)
-		switch (below(8)) {
+		switch (below(10)) {
+		case 8: case 9:
+			if (!first_callee) {
+				put_calling_loop(level ? COUNTER_INNER : COUNTER);
+				break;
+			}
+			/* fall through */
 		case 0: put_choice(); break;
 		case 1: put_switch(); break;
 		case 2: case 3: put_call(first_callee); break;
@@ -263,9 +330,130 @@ static void put_caller(struct Function *f, unsigned index)
 	put(jalr(ZERO, f->link), 4);
 }
 
+static void put_small_body(void)
+{
+	put_mark();
+	put_straight(below(4));
+}
+
+static void put_return(unsigned link)
+{
+	put(jalr(ZERO, link), 4);
+}
+
+/* Saves the link register, calls one of the COUNT functions before, and returns. */
+static void put_saver(struct Small *f, unsigned count, bool recurs)
+{
+	put(addi(TP, TP, FRAME), 4);
+	put(sd(f->link, TP, 0), 4);
+	put_small_body();
+	size_t over = below(3) == 0 ? leave() : 0;
+	if (recurs) {
+		put(addi(DEPTH, DEPTH, -1), 4);
+		size_t enough = code_size;
+		put(branch(5, ZERO, DEPTH, 0, 0), 4);           /* blez */
+		put(jal(f->link, code_size, f->at), 4);
+		put_small_body();
+		land(enough);
+	} else if (count) {
+		put_small_call(&small[below(count)]);
+	}
+	if (over)
+		land(over);
+	put(ld(f->link, TP, 0), 4);
+	put(addi(TP, TP, -FRAME), 4);
+	put_return(f->link);
+}
+
+static void put_small(unsigned index)
+{
+	struct Small *f = &small[index];
+	size_t other;
+
+	*f = (struct Small){ .at = code_size, .link = below(4) ? RA : T0, .trick = below(TRICKS) };
+	switch (f->trick) {
+	case LEAF:
+		put_small_body();
+		if (below(2)) {
+			other = leave();
+			put_small_body();
+			if (below(2))
+				put_return(f->link);
+			land(other);
+			put_small_body();
+		}
+		put_return(f->link);
+		break;
+	case LOOPS:
+		put(addi(TEMP, ZERO, 1 + below(3)), 4);
+		size_t top = code_size;
+		put_small_body();
+		put(addi(TEMP, TEMP, -1), 4);
+		put(branch(1, TEMP, ZERO, code_size, top), 4);
+		put_return(f->link);
+		break;
+	case SAVES:
+		put_saver(f, index, false);
+		break;
+	case RECURS:
+		put_saver(f, index, true);
+		break;
+	case MOVES:
+		put(addi(TEMP2, f->link, 0), 4);
+		put(addi(f->link, ZERO, below(2048)), 4);
+		put_small_body();
+		if (below(2)) {
+			put(addi(f->link, TEMP2, 0), 4);
+			put_return(f->link);
+		} else {
+			put(jalr(ZERO, TEMP2), 4);
+		}
+		break;
+	case SKIPS:                     /* returns one word further, always or as the data says; or with the lowest bit set, which does not matter */
+		put_small_body();
+		put(addi(TEMP, ZERO, 4), 4);
+		if (below(2))
+			put(i_type(0x13, 7, TEMP, any(), below(2) ? 4 : 1), 4);                 /* andi */
+		put(0x33 | f->link << 7 | f->link << 15 | TEMP << 20, 4);                       /* add */
+		put_return(f->link);
+		break;
+	case UNWINDS:                   /* calls a piece of itself, which may return for both */
+		put(addi(TP, TP, FRAME), 4);
+		put(sd(f->link, TP, 0), 4);
+		put(jal(f->link, code_size, code_size + 16), 4);
+		put(ld(f->link, TP, 0), 4);
+		put(addi(TP, TP, -FRAME), 4);
+		put_return(f->link);
+		put_small_body();
+		other = leave();
+		put(ld(f->link, TP, 0), 4);
+		put(addi(TP, TP, -FRAME), 4);
+		land(other);
+		put_return(f->link);
+		break;
+	case JUMPS:
+		put_small_body();
+		for (unsigned i = index; i-- > 0;)
+			if (small[i].link == f->link && small[i].trick != RECURS) {
+				put(jal(ZERO, code_size, small[i].at), 4);
+				return;
+			}
+		put_return(f->link);
+		break;
+	case TRICKS:
+		break;
+	}
+}
+
 void put_functions(void)
 {
 	size_t over = leave_always();
+
+	nsmall = 0;
+	for (unsigned i = 0; i < MAX_SMALL; i++) {
+		put_small(i);
+		nsmall++;
+	}
 
 	if (below(6) == 0)              /* so that something lies across two pages */
 		while (code_size % 4096 < 4096 - 300)

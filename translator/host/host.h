@@ -49,20 +49,17 @@ struct Block {
 	uint64_t pc;                    /* guest address of the entry */
 	const uint8_t *code;            /* executable entry; for the interpreter: its own program */
 	uint32_t code_size;
-	uint32_t guest_size;            /* bytes from block_start(), in at most two pages, hold the guest code it was made from */
-	int32_t guest_before;           /* what of them precedes pc; 0 for all but regions */
+	uint32_t guest_size;            /* bytes of guest code it was made from: those from pc on, but for regions */
 	uint32_t meta_size;             /* bytes of the host's tables */
 	uint16_t ninsns, nexits;
 	uint8_t key;
-	bool region;                    /* a whole loop */
+	bool region;                    /* a whole loop; its code is anywhere */
 	bool valid;                     /* false once invalidated: not found any more, nothing jumps to it */
 	Place incoming;                 /* cache.c: exits that are chained to it */
-	Place next_page[2];             /* cache.c: lists by guest page of first and last byte */
 	Place next_kept;                /* kept.c */
 };
 _Static_assert(sizeof(struct Block) % PLACE_UNIT == 0 && sizeof(struct ExitSite) % PLACE_UNIT == 0, "blocks and exits have places");
 
-static inline uint64_t block_start(const struct Block *block) { return block->pc - block->guest_before; }
 static inline struct ExitSite *block_exits(const struct Block *block) { return (struct ExitSite *)(block + 1); }
 static inline const uint8_t *block_meta(const struct Block *block) { return (const uint8_t *)(block_exits(block) + block->nexits); }
 static inline const uint8_t *block_source(const struct Block *block) { return block_meta(block) + block->meta_size; }

@@ -247,6 +247,10 @@ static const struct Program *run(struct Cpu *cpu, const struct Program *program,
 			if (ir_eval_cond(s->cond, IR_I32, A, B))
 				return take(cpu, (const struct Way *)(uintptr_t)s->x);
 			break;
+		case CODE_GUARD: case CODE_GUARD_32:
+			if (A == B)
+				break;
+			/* fallthrough */
 		case CODE_EXITIND: case CODE_EXITIND_32:
 			cpu->pc = A;
 			return atomic_load_explicit(&cpu->interrupt, memory_order_relaxed) ? NULL : recent_jump(cpu);

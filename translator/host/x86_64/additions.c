@@ -65,6 +65,12 @@ void x86_flush_collectors(struct Gen *g)
 	}
 }
 
+void x86_leave_additions(struct Gen *g)
+{
+	emit_numbers(g);
+	x86_flush_collectors(g);
+}
+
 void x86_make_additions(struct Gen *g)
 {
 	x86_collect_additions(g);
@@ -119,7 +125,7 @@ void x86_settle(struct Gen *g, const struct Ins *ins)
 		return;
 	switch (ins->op) {
 	case IR_LOAD: case IR_POLL: case IR_MARK: case IR_SLOTADD: case IR_HOSTADD: case IR_GET: case IR_PUT: case IR_FXGET: case IR_FXPUT:
-	case IR_CALL: case IR_HEAT: case IR_RAISE:      /* see to it themselves */
+	case IR_CALL: case IR_HEAT: case IR_RAISE: case IR_GUARD:       /* see to it themselves */
 		return;
 	case IR_SLOTGET: case IR_SLOTPUT:
 		if (!is_late(g, ins->imm))

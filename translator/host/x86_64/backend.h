@@ -257,7 +257,8 @@ void x86_hot(struct Cpu *cpu);
 /* Puts off an addition, or makes it now. */
 void x86_add(struct Gen *g, struct Addition addition);
 void x86_emit_additions(struct Gen *g);         /* emits those put off, on a way out; no change of state */
-void x86_make_additions(struct Gen *g);         /* the same for good */
+void x86_leave_additions(struct Gen *g);        /* emits those and all that is collected, on a way out by an indirect jump; no change of state */
+void x86_make_additions(struct Gen *g);         /* makes all for good */
 bool x86_adds_nothing(const struct Gen *g);     /* whether x86_emit_additions() has nothing to do */
 void x86_collect_additions(struct Gen *g);      /* as far as that needs no memory for those that are collected */
 void x86_flush_collectors(struct Gen *g);       /* the rest, also on a way that comes back: no change of state */

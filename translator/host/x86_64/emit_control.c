@@ -155,16 +155,9 @@ static void emit_exit_cond(struct Gen *g, struct Ins *ins)
 
 enum { JUMP_BITS = 4 };
 
-/* Looks the target up in the cpu's jump cache. */
-static void emit_exit_indirect(struct Gen *g, struct Ins *ins)
+/* Looks the address in register TARGET up in the cpu's jump cache, and leaves the unit for it; the state is as an edge wants it. */
+static void jump_to(struct Gen *g, int target)
 {
-	x86_sync_home(g);
-	int target = x86_use(g, ins->a[0]);
-	if (!x86_edge_ready(g)) {
-		asm_mov(g->as, RDX, target);
-		target = RDX;
-		x86_edge(g);
-	}
 	int entry = target == RAX ? RCX : RAX, tag = target;
 	unsigned align = backend.guest->insn_align;
 
@@ -181,15 +174,48 @@ static void emit_exit_indirect(struct Gen *g, struct Ins *ins)
 		asm_alu(g->as, ALU_XOR, X_W, tag, rm_reg(target));
 	}
 	asm_alu_store(g->as, ALU_CMP, X_W, rm_mem(entry, offsetof(struct Jump, tag)), tag);
-	unsigned miss = x86_jcc_cold(g, CC_NE);
-	asm_op(g->as, 0xff, 4, rm_mem(entry, offsetof(struct Jump, code)), 0);
-	x86_begin_cold(g);
-	x86_cold_here(g, miss);
+	if (g->as == &g->cold) {
+		uint8_t *miss = asm_jcc_short(g->as, CC_NE);
+		asm_op(g->as, 0xff, 4, rm_mem(entry, offsetof(struct Jump, code)), 0);
+		asm_here(g->as, miss);
+	} else {
+		unsigned miss = x86_jcc_cold(g, CC_NE);
+		asm_op(g->as, 0xff, 4, rm_mem(entry, offsetof(struct Jump, code)), 0);
+		x86_begin_cold(g);
+		x86_cold_here(g, miss);
+	}
 	asm_mov_store(g->as, X_W, CPU_MEM(pc), target);
 	asm_jump(g->as, FIX_ABSOLUTE, (uintptr_t)backend.common.leave_indirect);
+}
+_Static_assert(sizeof(struct Jump) == 1 << JUMP_BITS, "index arithmetic of jump_to");
+
+static void emit_exit_indirect(struct Gen *g, struct Ins *ins)
+{
+	x86_sync_home(g);
+	int target = x86_use(g, ins->a[0]);
+	if (!x86_edge_ready(g)) {
+		asm_mov(g->as, RDX, target);
+		target = RDX;
+		x86_edge(g);
+	}
+	jump_to(g, target);
 	x86_end_cold(g);
 }
-_Static_assert(sizeof(struct Jump) == 1 << JUMP_BITS, "index arithmetic of emit_exit_indirect");
+
+static void emit_guard(struct Gen *g, struct Ins *ins)
+{
+	int target = x86_use(g, ins->a[0]);
+	unsigned jump = x86_jcc_cold(g, x86_compare(g, IR_I64, COND_NE, ins->a[0], ins->a[1]));
+
+	x86_begin_cold(g);
+	x86_cold_here(g, jump);
+	if (target != RDX)
+		asm_mov(g->as, RDX, target);
+	x86_leave_additions(g);
+	x86_edge(g);
+	jump_to(g, RDX);
+	x86_end_cold(g);
+}
 
 /* -- inside the unit ---------------------------------------------------------------------------------------------------------------- */
 
@@ -243,6 +269,7 @@ void x86_emit_control(struct Gen *g, struct Ins *ins)
 	case IR_EXIT: emit_exit(g, ins); break;
 	case IR_EXITCOND: emit_exit_cond(g, ins); break;
 	case IR_EXITIND: emit_exit_indirect(g, ins); break;
+	case IR_GUARD: emit_guard(g, ins); break;
 	case IR_RAISE: x86_leave_fault_raise(g, ins->imm); break;
 	}
 }
