@@ -304,6 +304,58 @@ START_TEST(known_branches)
 }
 END_TEST
 
+static void guard(Ref target, uint64_t expected)
+{
+	Ref k = c(expected);
+
+	ir_exit_indirect(ir, target, EXIT_RETURN, 0);
+	struct Ins *ins = &ir->ins[ir->nins - 1];
+	ins->op = IR_GUARD;
+	ins->a[1] = k;
+}
+
+START_TEST(known_targets)
+{
+	guard(2, 0x3000);
+	ir_into1(ir, IR_MOV, IR_I64, 0, c(0x3000));
+	guard(0, 0x3000);
+	ir_exit_indirect(ir, 0, EXIT_CALL_INDIRECT, 0x1004);
+	expect("guard.i64 r2, 0x3000 (return); mov.i64 r0 = 0x3000; exit -> 0x3000 (indirect call)");
+	begin(0x1000);
+	ir_into1(ir, IR_MOV, IR_I64, 0, c(0x3004));
+	guard(0, 0x3000);
+	end();
+	expect("mov.i64 r0 = 0x3004; exit -> 0x3004 (return)");
+}
+END_TEST
+
+START_TEST(constants_that_all_ways_bring)
+{
+	unsigned labels[] = { ir_label(ir), ir_label(ir), ir_label(ir) };
+
+	ir_into1(ir, IR_MOV, IR_I64, 0, c(5));
+	ir_into1(ir, IR_MOV, IR_I64, 1, c(6));
+	ir_brcond(ir, IR_I64, COND_EQ, 3, 4, labels[0]);
+	ir_into1(ir, IR_MOV, IR_I64, 1, c(7));
+	ir_emit_label(ir, labels[0]);
+	ir_into2(ir, IR_ADD, IR_I64, 2, 0, 1);
+	/* a label that is reached from behind, where it is not yet known what comes */
+	ir_emit_label(ir, labels[1]);
+	ir_into2(ir, IR_ADD, IR_I64, 2, 0, 1);
+	ir_into1(ir, IR_MOV, IR_I64, 0, c(8));
+	ir_brcond(ir, IR_I64, COND_NE, 3, 4, labels[1]);
+	/* and one that a call comes before, on one way */
+	ir_brcond(ir, IR_I64, COND_LT, 3, 4, labels[2]);
+	ir_call(ir, REF_NONE, callee, "callee", IRC_WRITES, 0, NULL);
+	ir_emit_label(ir, labels[2]);
+	ir_into2(ir, IR_ADD, IR_I64, 2, 0, c(1));
+	end();
+	expect("mov.i64 r0 = 5; mov.i64 r1 = 6; brcond.i64.eq r3, r4 L0; mov.i64 r1 = 7; label L0; add.i64 r2 = r1, 5; label L1; "
+	       "add.i64 r2 = r0, r1; mov.i64 r0 = 8; brcond.i64.ne r3, r4 L1; brcond.i64.lt r3, r4 L2; call.i64 callee() reads writes; label L2; "
+	       "add.i64 r2 = r0, 1; exit -> 0x2000");
+}
+END_TEST
+
 START_TEST(compare_and_branch_fuse)
 {
 	Ref t = ir_temp(ir, IR_INT);
@@ -392,6 +444,7 @@ static void between(unsigned op, unsigned call_flags, bool first_stays)
 	case IR_POLL: ir_poll(ir); break;
 	case IR_CALL: ir_call(ir, REF_NONE, callee, "callee", call_flags, 0, NULL); break;
 	case IR_EXITCOND: ir_exit_cond(ir, IR_I64, COND_EQ, 3, 4, 0x3000); break;
+	case IR_GUARD: guard(3, 0x3000); break;
 	case IR_BRCOND: case IR_LABEL:
 		label = ir_label(ir);
 		if (op == IR_BRCOND)
@@ -419,6 +472,7 @@ START_TEST(writes_stay_where_they_are_seen)
 	between(IR_FADDI, 0, true);
 	between(IR_POLL, 0, true);
 	between(IR_EXITCOND, 0, true);
+	between(IR_GUARD, 0, true);
 	between(IR_BRCOND, 0, true);
 	between(IR_LABEL, 0, true);
 	between(IR_CALL, IRC_READS, true);
@@ -772,6 +826,8 @@ int main(void)
 	tcase_add_test(all, displacements);
 	tcase_add_test(all, float_moves);
 	tcase_add_test(all, known_branches);
+	tcase_add_test(all, known_targets);
+	tcase_add_test(all, constants_that_all_ways_bring);
 	tcase_add_test(all, compare_and_branch_fuse);
 	tcase_add_test(all, conditional_calls);
 	tcase_add_test(all, counters_merge_up_to_what_can_see_them);
