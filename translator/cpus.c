@@ -54,9 +54,14 @@ uint32_t cpu_heat_offset(const struct Guest *guest)
 	return state_size(guest) + PAGE;
 }
 
-uint32_t cpu_slots_offset(const struct Guest *guest)
+uint32_t cpu_sites_offset(const struct Guest *guest)
 {
 	return cpu_heat_offset(guest) + HEAT_COUNT * sizeof(uint32_t);
+}
+
+uint32_t cpu_slots_offset(const struct Guest *guest)
+{
+	return cpu_sites_offset(guest) + SITES_COUNT * CPU_SITE_SIZE;
 }
 
 static void *poll_page(const struct Cpu *cpu)

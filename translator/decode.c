@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "translator/region.h"
+#include "translator/sites.h"
 
 enum { FETCH_BYTES = 64 };              /* at once: more than most blocks have */
 
@@ -81,6 +82,15 @@ static void insert_count(struct Ir *ir, unsigned at, uint64_t target)
 	ir->ins[at] = count;
 }
 
+/* Inserts what counts the targets of the indirect jump at PC, which comes last, if it has been asked for. */
+static void count_target(struct Ir *ir, uint64_t pc)
+{
+	struct Ins jump = ir->ins[--ir->nins];
+
+	site_count(ir, pc, jump.a[0]);
+	*ir_append(ir, IR_EXITIND, jump.type) = jump;
+}
+
 size_t decode_block(struct Ir *ir, struct Code *code, unsigned max_insns, bool counted)
 {
 	const struct Guest *guest = translator.guest;
@@ -102,6 +112,8 @@ size_t decode_block(struct Ir *ir, struct Code *code, unsigned max_insns, bool c
 		uint64_t target = polls && counted ? backward_target(ir, body, insn.pc) : 0;
 		if (target && !region_given_up(target))
 			insert_count(ir, body, target);
+		if (counted && ir->ins[ir->nins - 1].op == IR_EXITIND)
+			count_target(ir, insn.pc);
 		if (result == TRANSLATE_END)
 			return at;
 	}

@@ -3,7 +3,8 @@
  *
  * The search follows direct branches from the head, and calls into functions and out of them again. What can come back to the head belongs to the region; branches
  * to anything else leave it. A block belongs to a context: the calls that are open when it runs. So a function that is called from two places is
- * there twice, and where its return leads to is known, and need but be guarded. Of functions only what has been executed is taken in, and only if that is little.
+ * there twice, and where its return leads to is known, and need but be guarded. Indirect calls and jumps that nearly always lead to one place are guarded likewise.
+ * Of functions only what has been executed is taken in, and only if that is little.
  *
  * Blocks stand in the order in which they run without jumps: by address, those of a function behind its call. One that only the end of the one
  * before leads to continues that, without a label between them. */
@@ -13,6 +14,7 @@
 #include <string.h>
 
 #include "translator/decode.h"
+#include "translator/sites.h"
 
 enum {
 	MAX_PIECES = 32, MAX_INSNS = 320,               /* of the loop itself */
@@ -36,6 +38,7 @@ struct Context {
 struct Way {
 	uint64_t pc;
 	uint8_t context;
+	uint8_t exit;                   /* by which of its exits */
 };
 
 /* A block of the search. */
@@ -55,7 +58,11 @@ struct Search {
 	uint64_t head;
 	uint32_t key;
 	struct Arena *scratch;
+	struct Cpu *cpu;                /* has seen where indirect jumps lead */
 	bool calls;                     /* may be taken in */
+	bool later;                     /* where an indirect jump leads to will be known later */
+	uint64_t stale[MAX_PIECES + MAX_CALLEE_PIECES]; /* such jumps whose translations are to be forgotten */
+	unsigned nstale;
 	struct Piece piece[MAX_PIECES + MAX_CALLEE_PIECES];
 	struct Context context[MAX_CONTEXTS];
 	unsigned npieces, ncontexts;
@@ -137,22 +144,42 @@ static bool charge(struct Search *s, unsigned context, uint64_t pc, unsigned nin
 
 /* -- the search ----------------------------------------------------------------------------------------------------- */
 
-/* Where the exit INS of a block in CONTEXT leads to within the region. NEW: a call may be taken in. False: it leaves. */
-static bool way_of(struct Search *s, const struct Ir *ir, const struct Ins *ins, unsigned context, bool new, struct Way *way)
+/* Where the indirect jump at PC leads to nearly always, or 0. */
+static uint64_t usual_target(struct Search *s, uint64_t pc)
 {
-	if (ins->op != IR_EXIT && ins->op != IR_EXITCOND && ins->op != IR_EXITIND)
-		return false;
+	uint64_t target;
+	bool stale = false;
+
+	s->later |= !site_target(s->cpu, pc, &target, &stale);
+	if (stale)
+		s->stale[s->nstale++] = pc;
+	return target;
+}
+
+static bool is_exit(const struct Ins *ins)
+{
+	return ins->op == IR_EXIT || ins->op == IR_EXITCOND || ins->op == IR_EXITIND;
+}
+
+/* Where the exit INS of PIECE leads to within the region, if it does. */
+static bool way_of(struct Search *s, const struct Ir *ir, const struct Ins *ins, const struct Piece *piece, struct Way *way)
+{
 	const struct IrExit *exit = &ir->exits[ins->imm];
-	*way = (struct Way){ .pc = exit->pc, .context = context };
-	if (ins->op != IR_EXITIND) {
-		if (exit->hint == EXIT_CALL)
-			way->context = new ? enter_context(s, context, exit->pc, exit->link) : find_context(s, context, exit->link);
-		return (exit->hint == EXIT_JUMP || exit->hint == EXIT_CALL) && way->context != NO_CONTEXT;
+
+	*way = (struct Way){ .pc = exit->pc, .context = piece->context };
+	if (ins->op == IR_EXITIND && exit->hint == EXIT_RETURN) {
+		*way = (struct Way){ .pc = s->context[piece->context].link, .context = s->context[piece->context].parent };
+		return piece->context != 0;
 	}
-	if (exit->hint != EXIT_RETURN || !context)
-		return false;
-	*way = (struct Way){ .pc = s->context[context].link, .context = s->context[context].parent };
-	return true;
+	if (ins->op == IR_EXITIND) {
+		/* it is the last instruction */
+		way->pc = s->calls && executed(s, piece->pc) ? usual_target(s, ir->insns[ir->ninsns - 1].pc) : 0;
+		if (!way->pc)
+			return false;
+	}
+	if (exit->hint != EXIT_JUMP)
+		way->context = enter_context(s, piece->context, way->pc, exit->link);
+	return way->context != NO_CONTEXT;
 }
 
 /* Adds the block at WAY to the search if it can be decoded and there is room. */
@@ -168,23 +195,26 @@ static void scan(struct Search *s, struct Way at)
 		return;
 	struct Piece *piece = &s->piece[s->npieces++];
 	*piece = (struct Piece){ .pc = at.pc, .context = at.context, .size = size, .ninsns = ir->ninsns };
-	for (unsigned i = 0; i < ir->nins; i++) {
+	for (unsigned i = 0, exit = 0; i < ir->nins; i++) {
 		struct Way way;
-		piece->falls = piece->nways < MAX_WAYS && way_of(s, ir, &ir->ins[i], at.context, true, &way);
+		if (!is_exit(&ir->ins[i]))
+			continue;
+		piece->falls = piece->nways < MAX_WAYS && way_of(s, ir, &ir->ins[i], piece, &way);
+		way.exit = exit++;
 		if (piece->falls)
 			piece->way[piece->nways++] = way;
 	}
 }
 
-static void search(struct Search *s, uint64_t head, bool calls)
+static void search(struct Search *s, bool calls)
 {
 	s->npieces = 0;
 	s->ncontexts = 1;
+	s->nstale = 0;
 	s->left[false].pieces = MAX_PIECES, s->left[false].insns = MAX_INSNS;
 	s->left[true].pieces = MAX_CALLEE_PIECES, s->left[true].insns = MAX_CALLEE_INSNS;
-	s->head = head;
 	s->calls = calls;
-	scan(s, (struct Way){ .pc = head });
+	scan(s, (struct Way){ .pc = s->head });
 	for (unsigned i = 0; i < s->npieces; i++)
 		for (unsigned k = 0; k < s->piece[i].nways; k++)
 			if (!find_piece(s, s->piece[i].way[k]))
@@ -305,16 +335,19 @@ static bool choose(struct Search *s, uint32_t *size)
 /* Turns the exits among the instructions from FROM on, of PIECE, that lead to pieces into branches and guards. */
 static void redirect(struct Ir *ir, struct Search *s, const struct Piece *piece, unsigned from)
 {
-	for (unsigned i = from, end = ir->nins; i < end; i++) {
-		struct Way way;
-		struct Piece *target = way_of(s, ir, &ir->ins[i], piece->context, false, &way) ? find_piece(s, way) : NULL;
+	const struct Way *way = piece->way, *end = way + piece->nways;
+
+	for (unsigned i = from, exit = 0; way < end; i++) {
+		struct Ins *ins = &ir->ins[i];
+		if (!is_exit(ins) || way->exit != exit++)
+			continue;
+		struct Piece *target = find_piece(s, *way++);
 		if (!target)
 			continue;
-		struct Ins *ins = &ir->ins[i];
 		if (ins->op == IR_EXITIND) {
-			Ref link = ir_const(ir, way.pc);
+			Ref pc = ir_const(ir, target->pc);
 			ins->op = IR_GUARD;
-			ins->a[1] = link;
+			ins->a[1] = pc;
 			if (target->labelled)
 				ir_br(ir, target->label);
 		} else if (target->labelled) {
@@ -334,19 +367,32 @@ static bool covers(const struct Search *s, uint64_t pc)
 	return false;
 }
 
-bool region_decode(struct Ir *ir, struct Arena *scratch, uint64_t branch, uint32_t *size)
+/* Finds the pieces of the unit. */
+static bool find(struct Search *s, uint64_t branch, uint32_t *size)
+{
+	search(s, translator.callees);
+	bool found = !s->later && choose(s, size) && covers(s, branch);
+	for (unsigned i = 0; i < s->nstale; i++)
+		cache_forget_containing(s->stale[i]);
+	if (found || s->later)
+		return found;
+	/* with functions it may be in too many pages */
+	search(s, false);
+	return choose(s, size) && covers(s, branch);
+}
+
+bool region_decode(struct Ir *ir, struct Arena *scratch, struct Cpu *cpu, uint64_t branch, uint32_t *size, bool *later)
 {
 	static struct Search s;
 
 	s.scratch = scratch;
+	s.head = ir->pc;
 	s.key = ir->key;
-	search(&s, ir->pc, translator.callees);
-	if (!choose(&s, size)) {
-		search(&s, ir->pc, false);
-		if (!choose(&s, size))
-			return false;
-	}
-	if (!covers(&s, branch))
+	s.cpu = cpu;
+	s.later = false;
+	bool found = find(&s, branch, size);
+	*later = s.later;
+	if (!found)
 		return false;
 	for (unsigned i = 0; i < s.npieces; i++)
 		if (s.piece[i].labelled)

@@ -71,22 +71,23 @@ struct Request {
 	uint32_t key;
 	bool region;                    /* the loop whose head is PC and that the branch at BRANCH closes, else the block at PC */
 	uint64_t branch;
+	bool later;                     /* result: there may be a region when the branch is hot again */
 	unsigned max_insns;             /* of a block */
 	struct Code *code;              /* of a block */
 };
 
 /* The first stage: false if there is no guest code. */
-static bool decode(struct Ir *ir, const struct Request *r, uint32_t *size)
+static bool decode(struct Ir *ir, struct Request *r, uint32_t *size)
 {
 	if (r->region)
-		return region_decode(ir, &scratch, r->branch, size);
+		return region_decode(ir, &scratch, r->cpu, r->branch, size, &r->later);
 	decode_fetch(r->code, r->pc, r->max_insns);
 	*size = decode_block(ir, r->code, r->max_insns, translator.regions);
 	return *size != 0;
 }
 
 /* Translates to a block in the room BUF. NULL: RESULT says why, and nothing has been taken. */
-static struct Block *build(const struct Request *r, struct CodeBuffer *buf, enum EmitResult *result)
+static struct Block *build(struct Request *r, struct CodeBuffer *buf, enum EmitResult *result)
 {
 	uint32_t size;
 
@@ -178,7 +179,7 @@ void translate_region(struct Cpu *cpu, struct Block *block)
 		if (!region_given_up(r.pc) && !(old && old->region) && translate_locked(&r, &result)) {
 			if (old)
 				cache_forget(old);
-		} else {
+		} else if (!r.later) {
 			/* It stays blocks, or others outside of it lead to its head: they need not count any more. Each goes when it has counted enough. */
 			region_give_up(r.pc);
 			if (block)

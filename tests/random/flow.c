@@ -264,7 +264,7 @@ static void put_pieces(unsigned count, unsigned level, unsigned first_callee)
 	for (unsigned i = 0; i < count; i++)
 		switch (below(10)) {
 		case 8: case 9:
-			if (!first_callee) {
+			if (!first_callee && level < 2) {
 				put_calling_loop(level ? COUNTER_INNER : COUNTER);
 				break;
 			}
