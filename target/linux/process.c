@@ -169,6 +169,7 @@ void process_fork_done(struct Task *task, bool child)
 		task->host_stack = NULL;        /* ends as a first thread does */
 		atomic_store(&task->exiting, false);
 		task->held_signals = 0;
+		task->pace = (struct Pace){ 0 };        /* the timer is the parent's */
 		task->attention = 0;
 		pthread_cond_init(&tasks.resumed, NULL);
 	}
@@ -277,6 +278,7 @@ void task_end(struct Task *task)
 	struct HostStack *stack = task->host_stack;
 
 	signal_block_all();
+	pace_drop(task);
 	if (task->vfork_child)
 		for (;;)
 			host_syscall(SYS_exit, status);

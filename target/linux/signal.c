@@ -61,9 +61,15 @@ void signal_block_all(void)
 	set_host_mask(~0ull);
 }
 
-void signal_open_mask(const struct Task *task)
+void signal_open_mask(struct Task *task)
 {
-	set_host_mask(task->signal_mask);
+	uint64_t put_off;
+
+	pace_mask_opens(task);
+	do {
+		put_off = task->pace.put_off;
+		set_host_mask(task->signal_mask | put_off);
+	} while (put_off != task->pace.put_off);        /* ended meanwhile */
 }
 
 bool signal_hold(struct Task *task)
@@ -79,7 +85,10 @@ const volatile uint32_t *task_attention(void)
 	static const volatile uint32_t nobody;
 	struct Task *task = task_current();
 
-	return task ? &task->attention : &nobody;
+	if (!task)
+		return &nobody;
+	pace_call_sleeps(task);
+	return &task->attention;
 }
 
 /* The interrupted code goes on with all asynchronous signals blocked. The kernel's own set has 8 bytes, the C library's more. */
@@ -151,6 +160,8 @@ static IN_SIGNAL_HANDLERS bool foreign(int sig, siginfo_t *info, void *ucontext)
 
 	if (!task)
 		return false;
+	if (pace_rang(task, info, ucontext))
+		return true;
 	if (task->actions->of[sig].handler == GUEST_SIG_IGN && !(task->signal_mask & signal_bit(sig)))
 		return true;
 	for (unsigned i = 0; i < NSYNCHRONOUS; i++) {
@@ -358,6 +369,7 @@ static bool enter_handler(struct Task *task, const struct SignalAction *action, 
 	}
 	if (!abi->push_signal(cpu, sp, sig, info, mask, &task->alt_stack, action->handler, signal_trampoline))
 		return false;
+	pace_signal_taken(task, info);
 	task->restore_mask = false;
 	task->signal_mask |= action->mask | (action->flags & SA_NODEFER ? 0 : signal_bit(sig));
 	task->signal_mask &= ~UNBLOCKABLE_SIGNALS;
@@ -515,6 +527,7 @@ void signal_exec(struct Task *task)
 	struct KernelAction action = { .flags = 0 };
 
 	signal_block_all();
+	pace_end(task);
 	pthread_mutex_lock(&actions->lock);
 	for (int sig = 1; sig <= SIGNALS; sig++) {
 		if (UNBLOCKABLE_SIGNALS & signal_bit(sig))

@@ -51,6 +51,19 @@ bool signal_hold(struct Task *task);
 bool signal_take_held(struct Task *task, uint64_t set, siginfo_t *info);
 /* The kernel's force_sig_info(): the guest's action for INFO at once, death if it is blocked, ignored or default. Signals blocked. */
 void signal_force(struct Task *task, const siginfo_t *info);
+/* Timers that ring faster than the guest can take their signals, pace.c. The signal of one is delivered, a frame for it is built: */
+void pace_signal_taken(struct Task *task, const siginfo_t *info);
+/* The mask is about to be opened to that of the guest: looks which signals are to be put off. */
+void pace_mask_opens(struct Task *task);
+/* A system call that may sleep is about to be made. */
+void pace_call_sleeps(struct Task *task);
+/* Nothing is put off any longer, and the host is told if it has the guest's mask now. Not in a signal handler. */
+void pace_end(struct Task *task);
+/* In the host's handler of synchronous signals: whether INFO says that signals have been put off for long enough, which then ends with the handler. */
+bool pace_rang(struct Task *task, const siginfo_t *info, void *ucontext);
+/* The task ends: gives the host's timer back. Its own thread. */
+void pace_drop(struct Task *task);
+
 /* sigaltstack()'s second half: 0 or -errno. signal_calls.c */
 int64_t signal_set_stack(struct Task *task, const stack_t *stack);
 /* Whether SP lies on the alternate stack in force. */

@@ -95,7 +95,7 @@ int64_t sys_rt_sigpending(struct Cpu *cpu, const uint64_t a[6])
 	if (a[1] > SIGSET_BYTES)
 		return -EINVAL;
 	host_syscall(SYS_rt_sigpending, &pending, sizeof pending);
-	pending |= cpu->task->held_signals & cpu->task->signal_mask;
+	pending = (pending | cpu->task->held_signals) & cpu->task->signal_mask;
 	return guest_write(a[0], &pending, a[1]) ? 0 : -EFAULT;
 }
 

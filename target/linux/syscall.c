@@ -15,6 +15,7 @@
 #include "target/linux/linux.h"
 #include "target/linux/mm.h"
 #include "target/linux/path.h"
+#include "target/linux/signal.h"
 #include "target/linux/strace.h"
 #include "translator/translator.h"
 
@@ -264,6 +265,7 @@ bool linux_syscall(struct Cpu *cpu)
 	cpu->pc += abi->syscall_length;
 	task->last_syscall = number;
 	task->restart = 0;
+	uint64_t put_off = task->pace.put_off;
 
 	const struct SyscallRow *row = syscall_row(number);
 	bool skip = instrument_syscall(cpu, number, a, &forced);
@@ -277,6 +279,9 @@ bool linux_syscall(struct Cpu *cpu)
 		if (result == -EFAULT && remedy(a))
 			result = invoke(row, cpu, a);
 	}
+
+	if (put_off && result != -GUEST_ENORESULT)      /* what the call has sent this thread comes before it returns */
+		pace_end(task);
 
 	/* not every host can tell which of the two its kernel meant */
 	if (row && row->restart == RESTART_nohand && (result == -EINTR || result == -GUEST_ERESTARTSYS))

@@ -4,9 +4,9 @@
  * The model. A guest thread is a host thread with a struct Cpu and a struct Task; a guest process is a host process. The kernel does what it can:
  * it queues signals, chooses the thread for those sent to a process, orders realtime ones, stops and continues jobs, reaps children, walks robust lists and clears child tids.
  *
- * The host's signal mask of a thread is the guest's, but for the five synchronous signals (SEGV BUS ILL FPE TRAP), which the host never blocks: their
- * blocking is known to Task.signal_mask alone. A signal that the guest ignores or leaves to a harmless default is given to the host as such. One that it handles, or would
- * die of, comes to a host handler, which stores it in Task.captured, asks the cpu to leave translated code, and returns with all further signals blocked;
+ * The host's signal mask of a thread is the guest's, but for the signals of timers that ring too fast (pace.c), and for the five synchronous signals (SEGV BUS ILL FPE TRAP),
+ * which the host never blocks: their blocking is known to Task.signal_mask alone. A signal that the guest ignores or leaves to a harmless default is given to the host as such.
+ * One that it handles, or would die of, comes to a host handler, which stores it in Task.captured, asks the cpu to leave translated code, and returns with all further signals blocked;
  * signal_deliver() at the next block boundary builds the guest's frame and opens the mask again. So at most one signal is between the kernel and the guest, and it is never
  * one that the guest blocks: calls that change the mask first look whether one was captured, and if so are repeated after its delivery.
  *
@@ -31,6 +31,17 @@ struct Exec;
 struct HostStack;
 struct SignalActions;
 
+/* What pace.c knows of a thread whose timers ring. Sets of signals as in a mask. */
+struct Pace {
+	volatile uint64_t put_off;      /* those of timers that the host blocks for a while though the guest does not */
+	uint64_t timers;                /* those of timers that the guest has ever taken */
+	uint64_t taken;                 /* those of them that it took last and still blocks */
+	int64_t opened;                 /* when it last went on behind one, ns */
+	bool fast;                      /* the last one came soon after that */
+	bool has_timer;                 /* the host's timer that ends the while */
+	int timer;
+};
+
 /* One guest thread; it is one host thread. Fields belong to that thread unless marked otherwise. */
 struct Task {
 	struct Cpu *cpu;
@@ -38,12 +49,14 @@ struct Task {
 	/* Not 0: something waits for signal_deliver(). Set with any of captured, held_signals and exiting; the host signal handler sets it, and
 	 * host_syscall_blocking() does not sleep while it is set. */
 	volatile uint32_t attention;
-	uint64_t signal_mask;           /* the guest's, bit n-1 is signal n; the host's is the same (less the synchronous ones) while the guest runs */
+	uint64_t signal_mask;           /* the guest's, bit n-1 is signal n; the host's is the same while the guest runs, less the synchronous ones,
+	                                 * plus pace.put_off */
 	stack_t alt_stack;              /* guest's sigaltstack; ss_size 0: none */
 	siginfo_t captured;             /* the host signal taken from the kernel and not yet delivered to the guest */
 	volatile bool has_captured;     /* while set, the host blocks all further asynchronous signals of this thread */
 	bool restore_mask;              /* sigsuspend, ppoll...: saved_mask comes back after delivery */
 	uint64_t saved_mask;
+	struct Pace pace;               /* how fast timers ring */
 	volatile uint64_t held_signals; /* synchronous signals sent by processes while the guest blocks them, and their siginfo */
 	siginfo_t held[5];
 	int restart;                    /* GUEST_E... of the last system call, 0: it has its result */
@@ -118,7 +131,7 @@ void signal_fault(struct Task *task, int sig, int code, uint64_t addr);
 bool signal_deliver(struct Task *task);
 /* Blocks all asynchronous signals of the calling host thread, and opens the mask to that of TASK's guest. */
 void signal_block_all(void);
-void signal_open_mask(const struct Task *task);
+void signal_open_mask(struct Task *task);
 /* Before host execve: handlers to default, ignored stay ignored, the host's mask is the guest's. If it fails after all, signal_exec_failed() puts things back. */
 void signal_exec(struct Task *task);
 void signal_exec_failed(struct Task *task);
