@@ -26,11 +26,8 @@ static void memory_fault(struct Cpu *cpu, int rights)
 	uint64_t addr = cpu->fault_addr;
 	int prot = mm_prot(addr);
 
-	if (prot < 0 && rights != PROT_EXEC) {
-		if (mm_grow(addr))
-			return;
-		prot = mm_prot(addr);           /* another thread may have been faster */
-	}
+	if (prot < 0 && rights != PROT_EXEC && mm_grow(addr))
+		return;
 	if (prot < 0) {
 		signal_fault(cpu->task, SIGSEGV, SEGV_MAPERR, addr);
 	} else if (!(prot & rights)) {

@@ -649,8 +649,10 @@ bool mm_grow(uint64_t addr)
 
 	pthread_mutex_lock(&mm_lock);
 	unsigned index = index_of(addr);
-	struct Mapping *mapping = index < nmaps ? &maps[index] : NULL;
-	if (mapping && mapping->grows && mapping->start > addr) {
+	struct Mapping *mapping = index < nmaps && maps[index].grows ? &maps[index] : NULL;
+	if (mapping && mapping->start <= addr) {
+		grown = true;           /* by another thread, perhaps */
+	} else if (mapping) {
 		uint64_t start = page_down(addr), bottom = index && maps[index - 1].prot ? maps[index - 1].end + grow_gap : lowest_pick;
 		grown = start >= bottom && mapping->end - start <= limit &&
 			host_mmap(start, mapping->start - start, mm_host_prot(mapping->prot), MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) >= 0;
@@ -757,18 +759,24 @@ static struct Range alias_in(const struct Mapping *b, const struct Mapping *a, s
 void mm_for_each_alias(uint64_t start, uint64_t end, void (*fn)(uint64_t addr, uint64_t len))
 {
 	struct Range *found = NULL;
-	unsigned count = 0;
+	unsigned count = 0, room = 0;
 
 	pthread_mutex_lock(&mm_lock);
-	struct Mapping *mapping = mm_find(start);
-	for (unsigned i = 0; mapping && mapping->shared && i < nmaps; i++) {
-		struct Range alias = alias_in(&maps[i], mapping, (struct Range){ start, end });
-		if (!(maps[i].prot & PROT_EXEC) || alias.start == alias.end)
-			continue;
-		found = realloc(found, (count + 1) * sizeof *found);
-		if (!found)
-			abort();
-		found[count++] = alias;
+	for (unsigned in = index_of(start); in < nmaps && maps[in].start < end; in++) {
+		const struct Mapping *mapping = &maps[in];
+		struct Range part = { mapping->start > start ? mapping->start : start, mapping->end < end ? mapping->end : end };
+		for (unsigned i = 0; mapping->shared && i < nmaps; i++) {
+			struct Range alias = alias_in(&maps[i], mapping, part);
+			if (!(maps[i].prot & PROT_EXEC) || alias.start == alias.end)
+				continue;
+			if (count == room) {
+				room = 2 * room + 8;
+				found = realloc(found, room * sizeof *found);
+				if (!found)
+					abort();
+			}
+			found[count++] = alias;
+		}
 	}
 	pthread_mutex_unlock(&mm_lock);
 	fn(start, end - start);

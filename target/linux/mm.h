@@ -45,7 +45,8 @@ void mm_set_brk(uint64_t start);
 int mm_prot(uint64_t addr);
 /* Whether all pages of the range are the guest's. Any thread. */
 bool mm_owns(uint64_t addr, uint64_t len);
-/* The guest touches ADDR, where it has nothing: makes a MAP_GROWSDOWN mapping above it reach down to there, if there is one and it may. Any thread. */
+/* The guest touches ADDR, where it has nothing: makes a MAP_GROWSDOWN mapping above it reach down to there, if there is one and it may. True if such a
+ * mapping has it now, by another thread's doing too. Any thread. */
 bool mm_grow(uint64_t addr);
 /* Names the mapping at ADDR in /proc/self/maps: "[stack]". LABEL is static. */
 void mm_label(uint64_t addr, const char *label);

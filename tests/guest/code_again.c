@@ -6,6 +6,7 @@ in place
 second view
 file
 protections
+two files
 mapped anew
 child
 loops
@@ -16,7 +17,7 @@ threads
 #ifndef __riscv
 int main(void)
 {
-	puts("in place\nsecond view\nfile\nprotections\nmapped anew\nchild\nloops\nthreads");
+	puts("in place\nsecond view\nfile\nprotections\ntwo files\nmapped anew\nchild\nloops\nthreads");
 	return 0;
 }
 #else
@@ -125,6 +126,28 @@ static void two_views(char *written, char *run)
 			MUST(syscall(259, 0, 0, 0) == 0);
 		MUST(good(run));
 	}
+}
+
+/* One range of views of two files, announced as one. */
+static void two_files(int a, int b)
+{
+	char *both = mmap(NULL, 5 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *views[2] = { both, both + 3 * PAGE }, *run[2] = { map(RX, MAP_SHARED, a), map(RX, MAP_SHARED, b) };
+	int rw = PROT_READ | PROT_WRITE;
+
+	MUST(both != MAP_FAILED && mmap(views[0], 2 * PAGE, rw, MAP_SHARED | MAP_FIXED, a, 0) == views[0]);
+	MUST(mmap(views[1], 2 * PAGE, rw, MAP_SHARED | MAP_FIXED, b, 0) == views[1]);
+	for (int i = 0; i < ROUNDS; i++) {
+		for (unsigned n = i ? chance(COUNT) : 0, end = i ? n + 1 : COUNT; n < end; n++) {
+			int value = chance(3);
+			put(views[0], n, value);
+			put(views[1], n, value);
+		}
+		MUST(syscall(259, both, both + 5 * PAGE, 0) == 0);
+		MUST(good(run[0]) && good(run[1]));
+	}
+	MUST(munmap(both, 5 * PAGE) == 0 && munmap(run[0], 2 * PAGE) == 0 && munmap(run[1], 2 * PAGE) == 0);
+	puts("two files");
 }
 
 static void file(int fd)
@@ -290,12 +313,13 @@ int main(void)
 	protections(code);
 	int other = memfd_create("other", 0);
 	MUST(ftruncate(other, 2 * PAGE) == 0);
+	two_files(fd, other);
+	put_all(code);
 	anew(code, other);
 	child(code, written, run);
 	loops(written, run);
 	loops(code, code);
 	puts("loops");
-
 
 	pthread_t threads[2];
 	put_all(code);
