@@ -181,6 +181,42 @@ START_TEST(merged_additions)
 }
 END_TEST
 
+/* A counter is carried from the start once the cache is empty, where code has been made before it that may look. */
+START_TEST(counter_seen_late)
+{
+	translator.counters = true;
+	start_host(HAS_ALL);
+	begin(0x1000);
+	ir_call(ir, REF_NONE, (void *)(uintptr_t)not_stack, "looks", IRC_PROBE, 0, NULL);
+	ir_exit(ir, 0x2000, EXIT_JUMP, 0);
+	emit_with(&host_x86_64, NULL);
+	for (unsigned times = 0; times < 3; times++) {
+		begin(0x2000);
+		struct Ins *ins = ir_append(ir, IR_SLOTADD, IR_I64);
+		ins->a[0] = c(3);
+		ins->imm = offsetof(struct TestCpu, slot);
+		ir_exit(ir, 0x2000, EXIT_JUMP, 0);
+		struct CodeBuffer buf = x86_buf;
+		struct Block *block = memset(buf.meta, 0, sizeof *block);
+		block->pc = 0x2000;
+		buf.meta = (uint8_t *)(block + 1);
+		enum EmitResult result = host_x86_64.emit(ir, &buf, block, NULL);
+		ck_assert_int_eq(result, times == 0 ? EMIT_NO_ROOM : EMIT_OK);
+		if (times == 0) {
+			host_x86_64.flushed();
+			continue;
+		}
+		cpu->slot[0] = 5;
+		run(&host_x86_64, block);
+		ck_assert_uint_eq(cpu->slot[0], 8);
+		ck_assert(backend.carries && !backend.carries_late && backend.carried.cell == offsetof(struct TestCpu, slot));
+	}
+	host_x86_64.flushed();
+	ck_assert(!backend.carries);
+	translator.counters = false;
+}
+END_TEST
+
 /* What host address belongs to which function. */
 START_TEST(inlined_bodies)
 {
@@ -322,6 +358,7 @@ int main(void)
 	tcase_add_test(tests, leaves);
 	tcase_add_test(tests, leaf_replaced);
 	tcase_add_test(tests, merged_additions);
+	tcase_add_test(tests, counter_seen_late);
 	tcase_add_test(tests, inlined_bodies);
 	tcase_add_test(tests, signaling_nan_enters_loop);
 	tcase_add_test(tests, flags_read_before_and_behind);

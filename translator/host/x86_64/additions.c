@@ -251,12 +251,13 @@ void x86_choose_carried(struct Gen *g)
 	struct Collector found[MAX_COLLECTORS];
 	unsigned uses[MAX_COLLECTORS];
 
-	if (backend.carrier != NOREG && !backend.carries && !backend.carries_none) {
+	if (backend.carrier != NOREG && !backend.carries && !backend.carries_late) {
 		if (x86_find_collectors(g, NULL, found, uses)) {
-			backend.carries = true;
 			backend.carried = found[0].of;
-		} else {
-			backend.carries_none = may_look(g->ir);
+			backend.carries = !backend.carries_none;
+			backend.carries_late = backend.carries_none;
+		} else if (may_look(g->ir)) {
+			backend.carries_none = true;
 		}
 	}
 	g->ncollectors = g->ncarried = backend.carries;

@@ -206,6 +206,8 @@ static enum EmitResult emit(struct Ir *ir, struct CodeBuffer *buf, struct Block 
 	x86_marks_begin(block);
 	emit_unit(g);
 
+	if (backend.carries_late)       /* what is there may look at the counter where it is in a register */
+		return EMIT_NO_ROOM;
 	if (g->cold.overflow || g->fixes.full || g->too_big || asm_offset(&g->hot) + asm_offset(&g->cold) >= 1 << EXIT_PATCH_BITS)
 		return EMIT_TOO_BIG;
 	asm_nop(&g->hot, -asm_offset(&g->hot) & 3);
@@ -296,7 +298,8 @@ void x86_deliver(struct Cpu *cpu)
 
 static void flushed(void)
 {
-	backend.carries = backend.carries_none = false;
+	backend.carries = backend.carries_late;
+	backend.carries_none = backend.carries_late = false;
 }
 
 static void enter(struct Cpu *cpu, const struct Block *block)
