@@ -61,6 +61,18 @@ static bool get(struct Strace *strace, uint64_t addr, void *to, size_t size)
 	return true;
 }
 
+/* Begins print_KIND(), which prints the TYPE at an address: its body has the structure as VALUE, once that could be read. */
+#define PRINT_AT(kind, type, value) \
+	static void put_read_##kind(struct Strace *strace, const type value); \
+	static void print_##kind(struct Strace *strace, uint64_t addr, uint64_t length) \
+	{ \
+		type read; \
+		(void)length; \
+		if (get(strace, addr, &read, sizeof read)) \
+			put_read_##kind(strace, read); \
+	} \
+	static void put_read_##kind(struct Strace *strace, const type value)
+
 /* -- numbers ---------------------------------------------------------------------------------------------------------------- */
 
 static void print_int(struct Strace *strace, uint64_t value, uint64_t length)
@@ -314,20 +326,14 @@ static void print_envp(struct Strace *strace, uint64_t addr, uint64_t length)
 
 /* -- small structures -------------------------------------------------------------------------------------------------------- */
 
-static void print_int_pointer(struct Strace *strace, uint64_t addr, uint64_t length)
+PRINT_AT(int_pointer, int, value)
 {
-	int value;
-	(void)length;
-	if (get(strace, addr, &value, sizeof(value)))
-		put(strace, "[%d]", value);
+	put(strace, "[%d]", value);
 }
 
-static void print_offset(struct Strace *strace, uint64_t addr, uint64_t length)
+PRINT_AT(offset, int64_t, value)
 {
-	int64_t value;
-	(void)length;
-	if (get(strace, addr, &value, sizeof(value)))
-		put(strace, "[%lld]", (long long)value);
+	put(strace, "[%lld]", (long long)value);
 }
 
 static void print_fd_pair(struct Strace *strace, uint64_t addr, uint64_t length)
@@ -348,12 +354,9 @@ static void put_timespec(struct Strace *strace, const struct timespec *time)
 		put(strace, "{tv_sec=%lld, tv_nsec=%lld}", (long long)time->tv_sec, (long long)time->tv_nsec);
 }
 
-static void print_timespec(struct Strace *strace, uint64_t addr, uint64_t length)
+PRINT_AT(timespec, struct timespec, time)
 {
-	struct timespec time;
-	(void)length;
-	if (get(strace, addr, &time, sizeof(time)))
-		put_timespec(strace, &time);
+	put_timespec(strace, &time);
 }
 
 static void print_timespec_pair(struct Strace *strace, uint64_t addr, uint64_t length)
@@ -374,20 +377,13 @@ static void put_timeval(struct Strace *strace, const struct timeval *time)
 	put(strace, "{tv_sec=%lld, tv_usec=%lld}", (long long)time->tv_sec, (long long)time->tv_usec);
 }
 
-static void print_timeval(struct Strace *strace, uint64_t addr, uint64_t length)
+PRINT_AT(timeval, struct timeval, time)
 {
-	struct timeval time;
-	(void)length;
-	if (get(strace, addr, &time, sizeof(time)))
-		put_timeval(strace, &time);
+	put_timeval(strace, &time);
 }
 
-static void print_itimerspec(struct Strace *strace, uint64_t addr, uint64_t length)
+PRINT_AT(itimerspec, struct itimerspec, timer)
 {
-	struct itimerspec timer;
-	(void)length;
-	if (!get(strace, addr, &timer, sizeof(timer)))
-		return;
 	put(strace, "{it_interval=");
 	put_timespec(strace, &timer.it_interval);
 	put(strace, ", it_value=");
@@ -395,12 +391,8 @@ static void print_itimerspec(struct Strace *strace, uint64_t addr, uint64_t leng
 	put(strace, "}");
 }
 
-static void print_itimerval(struct Strace *strace, uint64_t addr, uint64_t length)
+PRINT_AT(itimerval, struct itimerval, timer)
 {
-	struct itimerval timer;
-	(void)length;
-	if (!get(strace, addr, &timer, sizeof(timer)))
-		return;
 	put(strace, "{it_interval=");
 	put_timeval(strace, &timer.it_interval);
 	put(strace, ", it_value=");
@@ -418,23 +410,15 @@ static void put_time_limit(struct Strace *strace, const char *name, uint64_t val
 		put(strace, "%s=%llu", name, (ull)value);
 }
 
-static void print_rlimit(struct Strace *strace, uint64_t addr, uint64_t length)
+PRINT_AT(rlimit, struct rlimit, limit)
 {
-	struct rlimit limit;
-	(void)length;
-	if (!get(strace, addr, &limit, sizeof(limit)))
-		return;
 	put_time_limit(strace, "{rlim_cur", limit.rlim_cur);
 	put_time_limit(strace, ", rlim_max", limit.rlim_max);
 	put(strace, "}");
 }
 
-static void print_rusage(struct Strace *strace, uint64_t addr, uint64_t length)
+PRINT_AT(rusage, struct rusage, usage)
 {
-	struct rusage usage;
-	(void)length;
-	if (!get(strace, addr, &usage, sizeof(usage)))
-		return;
 	put(strace, "{ru_utime=");
 	put_timeval(strace, &usage.ru_utime);
 	put(strace, ", ru_stime=");
@@ -442,20 +426,14 @@ static void print_rusage(struct Strace *strace, uint64_t addr, uint64_t length)
 	put(strace, ", ...}");
 }
 
-static void print_utsname(struct Strace *strace, uint64_t addr, uint64_t length)
+PRINT_AT(utsname, struct utsname, name)
 {
-	struct utsname name;
-	(void)length;
-	if (get(strace, addr, &name, sizeof(name)))
-		put(strace, "{sysname=\"%s\", nodename=\"%s\", release=\"%s\", machine=\"%s\", ...}", name.sysname, name.nodename, name.release, name.machine);
+	put(strace, "{sysname=\"%s\", nodename=\"%s\", release=\"%s\", machine=\"%s\", ...}", name.sysname, name.nodename, name.release, name.machine);
 }
 
-static void print_sysinfo(struct Strace *strace, uint64_t addr, uint64_t length)
+PRINT_AT(sysinfo, struct sysinfo, info)
 {
-	struct sysinfo info;
-	(void)length;
-	if (get(strace, addr, &info, sizeof(info)))
-		put(strace, "{uptime=%ld, totalram=%lu, freeram=%lu, procs=%u, ...}", info.uptime, info.totalram, info.freeram, info.procs);
+	put(strace, "{uptime=%ld, totalram=%lu, freeram=%lu, procs=%u, ...}", info.uptime, info.totalram, info.freeram, info.procs);
 }
 
 /* asm-generic's struct stat up to what is printed. */
@@ -478,12 +456,8 @@ static void print_stat(struct Strace *strace, uint64_t addr, uint64_t length)
 		put(strace, ", st_size=%lld, ...}", (long long)st.size);
 }
 
-static void print_statx(struct Strace *strace, uint64_t addr, uint64_t length)
+PRINT_AT(statx, struct statx, st)
 {
-	struct statx st;
-	(void)length;
-	if (!get(strace, addr, &st, sizeof(st)))
-		return;
 	put(strace, "{stx_mask=");
 	put_flags(strace, "statx_mask", st.stx_mask);
 	put(strace, ", stx_mode=");
@@ -491,12 +465,9 @@ static void print_statx(struct Strace *strace, uint64_t addr, uint64_t length)
 	put(strace, ", stx_size=%llu, ...}", (ull)st.stx_size);
 }
 
-static void print_statfs(struct Strace *strace, uint64_t addr, uint64_t length)
+PRINT_AT(statfs, struct statfs, st)
 {
-	struct statfs st;
-	(void)length;
-	if (get(strace, addr, &st, sizeof(st)))
-		put(strace, "{f_type=0x%llx, f_bsize=%lld, f_blocks=%llu, f_bfree=%llu, ...}", (ull)st.f_type, (long long)st.f_bsize, (ull)st.f_blocks, (ull)st.f_bfree);
+	put(strace, "{f_type=0x%llx, f_bsize=%lld, f_blocks=%llu, f_bfree=%llu, ...}", (ull)st.f_type, (long long)st.f_bsize, (ull)st.f_blocks, (ull)st.f_bfree);
 }
 
 static void print_dirents(struct Strace *strace, uint64_t addr, uint64_t length)
@@ -591,12 +562,9 @@ static void put_sigset(struct Strace *strace, uint64_t set)
 	put(strace, "]");
 }
 
-static void print_sigset(struct Strace *strace, uint64_t addr, uint64_t length)
+PRINT_AT(sigset, uint64_t, set)
 {
-	uint64_t set;
-	(void)length;
-	if (get(strace, addr, &set, sizeof(set)))
-		put_sigset(strace, set);
+	put_sigset(strace, set);
 }
 
 static void print_sigset_pair(struct Strace *strace, uint64_t addr, uint64_t length)
@@ -628,12 +596,8 @@ static void print_sigaction(struct Strace *strace, uint64_t addr, uint64_t lengt
 	put(strace, "}");
 }
 
-static void print_stack(struct Strace *strace, uint64_t addr, uint64_t length)
+PRINT_AT(stack, stack_t, stack)
 {
-	stack_t stack;
-	(void)length;
-	if (!get(strace, addr, &stack, sizeof(stack)))
-		return;
 	put(strace, "{ss_sp=");
 	print_ptr(strace, (uint64_t)stack.ss_sp, 0);
 	put(strace, ", ss_flags=");
@@ -641,12 +605,8 @@ static void print_stack(struct Strace *strace, uint64_t addr, uint64_t length)
 	put(strace, ", ss_size=%zu}", stack.ss_size);
 }
 
-static void print_siginfo(struct Strace *strace, uint64_t addr, uint64_t length)
+PRINT_AT(siginfo, siginfo_t, info)
 {
-	siginfo_t info;
-	(void)length;
-	if (!get(strace, addr, &info, sizeof(info)))
-		return;
 	put(strace, "{si_signo=");
 	print_signal(strace, info.si_signo, 0);
 	put(strace, ", si_code=%d", info.si_code);
