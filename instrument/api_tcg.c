@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "instrument/fork.h"
 #include "instrument/log.h"
 #include "translator/translate.h"
 
@@ -16,14 +17,6 @@ _Thread_local struct TcgFrame *tcg_frame;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;        /* of messages */
 static struct TcgState *states;         /* changed by the main thread alone, before guest code runs */
 static atomic_bool ended;               /* the guest is at its end: nothing but exit callbacks any more */
-
-static void forked(void);
-static void take_lock(void) { pthread_mutex_lock(&lock); }
-static void release_lock(void) { pthread_mutex_unlock(&lock); }
-static void __attribute__((constructor)) watch_forks(void)
-{
-	pthread_atfork(take_lock, release_lock, forked);
-}
 
 /* In the child: callbacks of other threads will never return. */
 static void forked(void)
@@ -34,7 +27,11 @@ static void forked(void)
 			mine += frame->state == state;
 		atomic_store(&state->inflight, mine);
 	}
-	release_lock();
+}
+
+static void __attribute__((constructor)) watch_forks(void)
+{
+	fork_keeps(&lock, forked);
 }
 
 /* -- who calls ------------------------------------------------------------------------------------------------------------ */

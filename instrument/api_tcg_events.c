@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include "instrument/api_tcg.h"
+#include "instrument/fork.h"
 #include "instrument/log.h"
 #include "translator/translator.h"
 
@@ -19,11 +20,9 @@ typedef void IdDiscon(qemu_plugin_id_t id, unsigned vcpu, enum qemu_plugin_disco
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;        /* of registrations */
 
-static void take_lock(void) { pthread_mutex_lock(&lock); }
-static void release_lock(void) { pthread_mutex_unlock(&lock); }
 static void __attribute__((constructor)) watch_forks(void)
 {
-	pthread_atfork(take_lock, release_lock, release_lock);
+	fork_keeps(&lock, NULL);
 }
 
 /* -- calling --------------------------------------------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "instrument/api_tcg.h"
+#include "instrument/fork.h"
 #include "instrument/log.h"
 #include "translator/translate.h"
 
@@ -28,11 +29,9 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static uint32_t waiting;                /* line of the first of those freed whose code has not gone, plus one; 0: there is none */
 static uint64_t swept;                  /* generation up to which they have been looked at */
 
-static void take_lock(void) { pthread_mutex_lock(&lock); }
-static void release_lock(void) { pthread_mutex_unlock(&lock); }
 static void __attribute__((constructor)) watch_forks(void)
 {
-	pthread_atfork(take_lock, release_lock, release_lock);
+	fork_keeps(&lock, NULL);
 }
 
 static uint64_t handle_of(const struct qemu_plugin_scoreboard *score)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "instrument/fork.h"
 #include "instrument/loader.h"
 #include "instrument/log.h"
 #include "instrument/pass.h"
@@ -37,12 +38,9 @@ static _Atomic uint64_t drained;
 
 _Thread_local struct Calling calling;
 
-/* A process made by fork() has one thread: the lock must not be another's. */
-static void take_lock(void) { pthread_mutex_lock(&lock); }
-static void release_lock(void) { pthread_mutex_unlock(&lock); }
 static void __attribute__((constructor)) watch_forks(void)
 {
-	pthread_atfork(take_lock, release_lock, release_lock);
+	fork_keeps(&lock, NULL);
 }
 
 static unsigned events_of(const struct Subscriber *s)

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "instrument/fork.h"
 #include "instrument/probe.h"
 #include "translator/translate.h"
 
@@ -16,12 +17,9 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static GArray *gaps;                    /* free again, sorted by start, never touching each other */
 static uint32_t fresh;                  /* everything from here on has never been used and is zero in every cpu */
 
-/* A process made by fork() has one thread: the lock must not be another's. */
-static void take_lock(void) { pthread_mutex_lock(&lock); }
-static void release_lock(void) { pthread_mutex_unlock(&lock); }
 static void __attribute__((constructor)) watch_forks(void)
 {
-	pthread_atfork(take_lock, release_lock, release_lock);
+	fork_keeps(&lock, NULL);
 }
 
 /* In the cpus of all indices there have been. */

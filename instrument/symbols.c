@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "instrument/fork.h"
 #include "target/linux/linux.h"
 
 enum { NESTING = 16 };          /* symbols looked back over for one that encloses an address */
@@ -39,12 +40,9 @@ struct Module {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static GHashTable *modules;             /* path -> struct Module */
 
-/* A process made by fork() has one thread: the lock must not be another's. */
-static void take_lock(void) { pthread_mutex_lock(&lock); }
-static void release_lock(void) { pthread_mutex_unlock(&lock); }
 static void __attribute__((constructor)) watch_forks(void)
 {
-	pthread_atfork(take_lock, release_lock, release_lock);
+	fork_keeps(&lock, NULL);
 }
 
 /* -- reading a file ------------------------------------------------------------------------------------------------------ */

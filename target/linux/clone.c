@@ -18,6 +18,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "instrument/fork.h"
 #include "instrument/probe.h"
 #include "target/linux/path.h"
 #include "target/linux/signal.h"
@@ -282,7 +283,10 @@ static int64_t kernel_fork(const struct CloneArgs *args)
 	}
 	host.flags &= ~(uint64_t)OWN_FLAGS;
 	host.stack = host.stack_size = host.tls = host.parent_tid = host.child_tid = 0;
-	return host_syscall(SYS_clone3, &host, sizeof host);
+	fork_prepare();
+	int64_t pid = host_syscall(SYS_clone3, &host, sizeof host);
+	fork_done(pid == 0);
+	return pid;
 }
 
 static void become_child(struct Task *task, const struct CloneArgs *args)

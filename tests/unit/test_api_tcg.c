@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "instrument/api_tcg.h"
+#include "tests/unit/suite.h"
 #include "translator/cpus.h"
 #include "translator/translate.h"
 
@@ -238,7 +239,6 @@ int main(void)
 {
 	Suite *suite = suite_create("api_tcg");
 	TCase *c = tcase_create("api_tcg");
-	SRunner *runner = srunner_create(suite);
 
 	tcase_add_loop_test(c, arguments, 0, G_N_ELEMENTS(argument_rows));
 	tcase_add_test(c, bad_identifier);
@@ -248,8 +248,5 @@ int main(void)
 	tcase_add_test(c, stale_handles);
 	tcase_add_test(c, user_mode);
 	suite_add_tcase(suite, c);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "target/linux/elf.h"
+#include "tests/unit/suite.h"
 
 /* A file of three pages: header, program headers behind it, code on the first page, data on the second. */
 static struct File {
@@ -234,9 +235,5 @@ int main(void)
 	tcase_add_test(tcase, too_many_segments);
 	tcase_add_test(tcase, random_damage);
 	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

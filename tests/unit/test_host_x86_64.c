@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include "tests/unit/host_x86_64.h"
+#include "tests/unit/suite.h"
 #include "translator/fault.h"
 #include "translator/host/x86_64/leaf.h"
 
@@ -365,9 +366,5 @@ int main(void)
 	tcase_add_test(tests, rooms);
 	tcase_add_test(tests, listings);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

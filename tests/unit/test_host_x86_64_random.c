@@ -7,6 +7,7 @@
 #include <xmmintrin.h>
 
 #include "tests/unit/host_x86_64.h"
+#include "tests/unit/suite.h"
 
 /* -- random values -------------------------------------------------------------------------------------------------------------- */
 
@@ -705,9 +706,5 @@ int main(void)
 	tcase_add_loop_test(tests, random_units, 0, G_N_ELEMENTS(feature_sets));
 	tcase_add_loop_test(tests, random_float_loops, 0, G_N_ELEMENTS(feature_sets));
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 /* The interpreter: what each operation does, faults, calls, exits and chains. */
 #include <check.h>
 
+#include "tests/unit/suite.h"
 #include "tests/unit/test_cpu.h"
 
 static Ref c(uint64_t value) { return ir_const(ir, value); }
@@ -541,9 +542,5 @@ int main(void)
 	tcase_add_test(all, floating_point);
 	tcase_add_test(all, conversions);
 	suite_add_tcase(suite, all);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

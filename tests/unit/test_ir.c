@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "target/guest.h"
+#include "tests/unit/suite.h"
 #include "translator/ir.h"
 
 static const struct IrGlobal globals[] = {
@@ -227,9 +228,5 @@ int main(void)
 	tcase_add_test(tc, observers);
 	tcase_add_loop_test_raise_signal(tc, broken_units_are_caught, SIGABRT, 0, G_N_ELEMENTS(broken));
 	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "instrument/log.h"
+#include "tests/unit/suite.h"
 
 static char *folder, *file;
 
@@ -247,9 +248,5 @@ int main(void)
 	tcase_add_test(log, crash_loses_nothing);
 	tcase_add_test(log, standard_error_is_not_buffered);
 	suite_add_tcase(suite, log);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

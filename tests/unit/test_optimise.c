@@ -3,6 +3,7 @@
 #include <check.h>
 #include <stdio.h>
 
+#include "tests/unit/suite.h"
 #include "tests/unit/test_cpu.h"
 
 static Ref c(uint64_t value) { return ir_const(ir, value); }
@@ -840,9 +841,5 @@ int main(void)
 	tcase_add_test(all, partial_vector_writes);
 	tcase_add_test(all, random_units_keep_their_meaning);
 	suite_add_tcase(suite, all);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

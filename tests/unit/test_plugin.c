@@ -14,6 +14,7 @@
 #include "instrument/log.h"
 #include "instrument/plugin.h"
 #include "instrument/probe.h"
+#include "tests/unit/suite.h"
 
 static char *folder;
 static const char *source;
@@ -220,9 +221,5 @@ int main(void)
 	tcase_add_test(plugin, order_and_forwarding);
 	tcase_add_test(plugin, exit_inside);
 	suite_add_tcase(suite, plugin);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Subscribers, events and the instrument pass: which instructions it inserts where. */
 #include <check.h>
+#include <errno.h>
 #include <glib.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "instrument/fork.h"
 #include "instrument/probe.h"
+#include "tests/unit/suite.h"
 #include "translator/arena.h"
 #include "translator/ir.h"
 
@@ -290,6 +295,40 @@ END_TEST
 static void subscribe(void) { subscriber_add(&subscriber); nwanted = asked = 0; }
 static void unsubscribe(void) { subscriber_remove(&subscriber); arena_free(&arena); arena = (struct Arena){ 0 }; }
 
+static pthread_mutex_t kept = PTHREAD_MUTEX_INITIALIZER;
+static bool held_in_child;
+
+static void look(void)
+{
+	held_in_child = pthread_mutex_trylock(&kept) == EBUSY;
+}
+
+static bool is_free(void)
+{
+	return pthread_mutex_trylock(&kept) == 0 && pthread_mutex_unlock(&kept) == 0;
+}
+
+START_TEST(locks_are_held_over_forks)
+{
+	int status;
+
+	fork_keeps(&kept, look);
+	fork_prepare();
+	ck_assert(!is_free());
+	fork_done(false);
+	ck_assert(is_free() && !held_in_child);
+	fork_prepare();
+	fork_done(true);
+	ck_assert(is_free() && held_in_child);
+	held_in_child = false;
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(!(held_in_child && is_free()));
+	ck_assert(waitpid(pid, &status, 0) == pid && status == 0);
+	ck_assert(is_free() && !held_in_child);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("probe");
@@ -303,11 +342,8 @@ int main(void)
 	tcase_add_test(pass, before_accesses);
 	tcase_add_test(pass, values);
 	tcase_add_test(rest, events);
+	tcase_add_test(rest, locks_are_held_over_forks);
 	suite_add_tcase(suite, pass);
 	suite_add_tcase(suite, rest);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

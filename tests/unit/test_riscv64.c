@@ -7,6 +7,7 @@
 #include "target/guest.h"
 #include "target/linux/abi.h"
 #include "target/riscv64/cpu.h"
+#include "tests/unit/suite.h"
 
 static void configure(const char *model)
 {
@@ -495,9 +496,5 @@ int main(void)
 	tcase_add_test(cpu, linux_hears_the_truth);
 	suite_add_tcase(suite, cpu);
 
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

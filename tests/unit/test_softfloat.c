@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "target/guest.h"
+#include "tests/unit/suite.h"
 #include "translator/softfloat.h"
 
 #ifdef __clang__
@@ -509,9 +510,5 @@ int main(void)
 	suite_add_tcase(suite, host);
 	suite_add_tcase(suite, half);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "target/linux/strace.h"
+#include "tests/unit/suite.h"
 
 /* Guest memory is ours here; a low address stands for one that is not mapped. */
 static bool copy(void *to, uint64_t from, size_t len)
@@ -205,9 +206,5 @@ int main(void)
 	tcase_add_test(tcase, structures);
 	tcase_add_test(tcase, sockets);
 	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

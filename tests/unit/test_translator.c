@@ -10,6 +10,7 @@
 
 #include "instrument/probe.h"
 #include "target/guest.h"
+#include "tests/unit/suite.h"
 #include "translator/host/host.h"
 #include "translator/kept.h"
 #include "translator/translate.h"
@@ -1039,9 +1040,5 @@ int main(void)
 	for (unsigned i = 0; i < G_N_ELEMENTS(tests); i++)
 		tcase_add_loop_test(tc, tests[i].test, 0, nhosts * tests[i].variants);
 	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }
