@@ -2,12 +2,13 @@
 /* Basic-block vectors for SimPoint: for each interval of execution, how many instructions each block contributed.
  *
  * out=PATH: vectors of vcpu N go to PATH.N.bb. interval=N: instructions (100000000). */
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define QEMU_PLUGIN_VERSION 4   /* QEMU 9.2 to 10.0 load it too */
+#define QEMU_PLUGIN_VERSION 4   /* QEMU 9.2 to 11.0 load it too */
 #include "qemu-plugin.h"
 
 QEMU_PLUGIN_EXPORT int qemu_plugin_version = QEMU_PLUGIN_VERSION;
@@ -29,18 +30,28 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static GHashTable *by_address;
 static GPtrArray *blocks;
 static struct qemu_plugin_scoreboard *vcpus;
-static uint64_t interval = 100000000;
+static guint64 interval = 100000000;
 static char *out;
+static FILE *first;             /* the main thread's, opened before anything runs */
+
+static FILE *open_file(unsigned index)
+{
+	char *path = g_strdup_printf("%s.%u.bb", out, index);
+	FILE *file = fopen(path, "w");
+
+	if (!file)
+		fprintf(stderr, "tcg-bbv: cannot write '%s': %s\n", path, strerror(errno));
+	g_free(path);
+	return file;
+}
 
 static void vcpu_started(qemu_plugin_id_t id, unsigned index)
 {
 	struct Vcpu *vcpu = qemu_plugin_scoreboard_find(vcpus, index);
-	char *path = g_strdup_printf("%s.%u.bb", out, index);
 
 	(void)id;
-	if (!vcpu->file && !(vcpu->file = fopen(path, "w")))
-		perror(path);
-	g_free(path);
+	if (!vcpu->file)
+		vcpu->file = index ? open_file(index) : first;
 }
 
 /* The interval is full: after the block that filled it has been counted, before it runs. */
@@ -109,14 +120,15 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_
 {
 	(void)info;
 	for (int i = 0; i < argc; i++) {
-		char rest;
 		if (g_str_has_prefix(argv[i], "out=") && argv[i][4])
-			out = g_strdup(argv[i] + 4);
-		else if (sscanf(argv[i], "interval=%" SCNu64 "%c", &interval, &rest) != 1 || !interval)
+			out = argv[i] + 4;
+		else if (!g_str_has_prefix(argv[i], "interval=") || !g_ascii_string_to_unsigned(argv[i] + 9, 10, 1, INT64_MAX, &interval, NULL))
 			return fprintf(stderr, "tcg-bbv: out=PATH and interval=N are what it takes, not '%s'\n", argv[i]), -1;
 	}
 	if (!out)
 		return fprintf(stderr, "tcg-bbv: out=PATH is missing: vectors go to PATH.N.bb\n"), -1;
+	if (!(first = open_file(0)))
+		return -1;
 	by_address = g_hash_table_new(g_int64_hash, g_int64_equal);
 	blocks = g_ptr_array_new();
 	vcpus = qemu_plugin_scoreboard_new(sizeof(struct Vcpu));

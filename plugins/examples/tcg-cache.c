@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define QEMU_PLUGIN_VERSION 4   /* QEMU 9.2 to 10.0 load it too */
+#define QEMU_PLUGIN_VERSION 4   /* QEMU 9.2 to 11.0 load it too */
 #include "qemu-plugin.h"
 
 QEMU_PLUGIN_EXPORT int qemu_plugin_version = QEMU_PLUGIN_VERSION;
@@ -21,8 +21,9 @@ enum { DATA, FETCH };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t *tags[2];       /* sets of ways, most recently used first; the line's number + 1, 0: empty */
-static unsigned size = 32768, line = 64, ways = 8, top = 20, sets, line_bits;
+static guint64 size = 32768, line = 64, ways = 8, top = 20, sets, line_bits;
 static GHashTable *functions;           /* name -> struct Function */
+static struct Function all = { .name = "all" };
 
 static struct Function *function_of(struct qemu_plugin_insn *insn)
 {
@@ -43,15 +44,15 @@ static struct Function *function_of(struct qemu_plugin_insn *insn)
 static void look_up(struct Function *f, int kind, uint64_t address)
 {
 	uint64_t tag = (address >> line_bits) + 1;
-	uint64_t *set = tags[kind] + (size_t)(tag % sets) * ways;
+	uint64_t *set = tags[kind] + tag % sets * ways;
 	unsigned way = 0;
 
 	pthread_mutex_lock(&lock);
 	while (way < ways && set[way] != tag)
 		way++;
-	f->accesses[kind]++;
+	f->accesses[kind]++, all.accesses[kind]++;
 	if (way == ways) {
-		f->misses[kind]++;
+		f->misses[kind]++, all.misses[kind]++;
 		way--;
 	}
 	memmove(set + 1, set, way * sizeof *set);
@@ -114,12 +115,9 @@ static void print(const struct Function *f)
 static void at_exit(qemu_plugin_id_t id, void *data)
 {
 	GList *list = g_list_sort(g_hash_table_get_values(functions), most_first);
-	struct Function all = { .name = "all" };
 	unsigned shown = 0;
+
 	(void)id, (void)data;
-	for (GList *l = list; l; l = l->next)
-		for (int kind = DATA; kind <= FETCH; kind++)
-			all.accesses[kind] += ((struct Function *)l->data)->accesses[kind], all.misses[kind] += ((struct Function *)l->data)->misses[kind];
 	qemu_plugin_outs("function                                  data      misses    rate         insns      misses    rate\n");
 	print(&all);
 	for (GList *l = list; l && shown++ < top; l = l->next)
@@ -127,22 +125,24 @@ static void at_exit(qemu_plugin_id_t id, void *data)
 	g_list_free(list);
 }
 
+static bool number(const char *argument, const char *name, guint64 *value)
+{
+	return g_str_has_prefix(argument, name) && g_ascii_string_to_unsigned(argument + strlen(name), 10, 1, 1 << 28, value, NULL);
+}
+
 QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv)
 {
 	(void)info;
-	for (int i = 0; i < argc; i++) {
-		char rest;
-		if (sscanf(argv[i], "size=%u%c", &size, &rest) + sscanf(argv[i], "line=%u%c", &line, &rest) +
-		    sscanf(argv[i], "ways=%u%c", &ways, &rest) + sscanf(argv[i], "top=%u%c", &top, &rest) != 1)
+	for (int i = 0; i < argc; i++)
+		if (!number(argv[i], "size=", &size) && !number(argv[i], "line=", &line) && !number(argv[i], "ways=", &ways) &&
+		    !number(argv[i], "top=", &top))
 			return fprintf(stderr, "tcg-cache: size=, line=, ways= and top= with a number are what it takes, not '%s'\n", argv[i]), -1;
-	}
-	sets = line && ways && ways <= size / line ? size / line / ways : 0;
+	sets = size / line / ways;
 	if (!sets || line & (line - 1) || size % (line * ways))
 		return fprintf(stderr, "tcg-cache: size is a multiple of line times ways, and line a power of two\n"), -1;
-	while (1u << line_bits < line)
-		line_bits++;
-	tags[DATA] = g_new0(uint64_t, (size_t)sets * ways);
-	tags[FETCH] = g_new0(uint64_t, (size_t)sets * ways);
+	line_bits = g_bit_nth_msf(line, -1);
+	tags[DATA] = g_new0(uint64_t, sets * ways);
+	tags[FETCH] = g_new0(uint64_t, sets * ways);
 	functions = g_hash_table_new(NULL, NULL);
 	qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
 	qemu_plugin_register_atexit_cb(id, at_exit, NULL);

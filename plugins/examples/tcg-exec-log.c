@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define QEMU_PLUGIN_VERSION 4   /* QEMU 9.2 to 10.0 load it too */
+#define QEMU_PLUGIN_VERSION 4   /* QEMU 9.2 to 11.0 load it too */
 #include "qemu-plugin.h"
 
 QEMU_PLUGIN_EXPORT int qemu_plugin_version = QEMU_PLUGIN_VERSION;
@@ -27,6 +27,7 @@ struct Vcpu {
 static struct qemu_plugin_scoreboard *vcpus;
 static GPtrArray *patterns;
 static const char *in;
+static bool met;                /* that function, when it was translated */
 
 static bool wanted(const char *name)
 {
@@ -52,6 +53,8 @@ static void vcpu_started(qemu_plugin_id_t id, unsigned index)
 			if (wanted(d->name))
 				vcpu->watched[vcpu->nwatched++] = (struct Watched){ d->handle, d->name, g_byte_array_new(), g_byte_array_new() };
 		}
+		if (patterns->len && !vcpu->nwatched && !index)
+			fprintf(stderr, "tcg-exec-log: no register is named like '%s'\n", (char *)patterns->pdata[0]);
 	}
 	for (unsigned i = 0; i < vcpu->nwatched; i++) {
 		g_byte_array_set_size(vcpu->watched[i].value, 0);
@@ -68,9 +71,7 @@ static void add_changes(struct Vcpu *vcpu)
 		if (qemu_plugin_read_register(w->handle, w->fresh) <= 0 ||
 		    (w->fresh->len == w->value->len && !memcmp(w->fresh->data, w->value->data, w->fresh->len)))
 			continue;
-		GByteArray *old = w->value;
-		w->value = w->fresh;
-		w->fresh = old;
+		*w = (struct Watched){ w->handle, w->name, w->fresh, w->value };
 		if (!vcpu->line->len)
 			continue;       /* of an instruction that is not shown */
 		g_string_append_printf(vcpu->line, ", %s=0x", w->name);
@@ -81,10 +82,8 @@ static void add_changes(struct Vcpu *vcpu)
 
 static void finish_line(struct Vcpu *vcpu)
 {
-	if (vcpu->line->len) {
-		g_string_append_c(vcpu->line, '\n');
-		qemu_plugin_outs(vcpu->line->str);
-	}
+	if (vcpu->line->len)
+		qemu_plugin_outs(g_string_append_c(vcpu->line, '\n')->str);
 	g_string_truncate(vcpu->line, 0);
 }
 
@@ -114,7 +113,7 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
 		const char *symbol = qemu_plugin_insn_symbol(insn);
 		char *text = NULL, *disas = qemu_plugin_insn_disas(insn);
-		if (!in || (symbol && !strcmp(symbol, in)))
+		if (!in || (symbol && !strcmp(symbol, in) && (met = true)))
 			text = g_strdup_printf("0x%" PRIx64 " %s: %s", qemu_plugin_insn_vaddr(insn), symbol ? symbol : "?", disas);
 		g_free(disas);
 		qemu_plugin_register_vcpu_insn_exec_cb(insn, executed, QEMU_PLUGIN_CB_R_REGS, text);
@@ -128,20 +127,21 @@ static void at_exit(qemu_plugin_id_t id, void *data)
 	(void)id, (void)data;
 	for (int i = 0; i < qemu_plugin_num_vcpus(); i++)
 		finish_line(qemu_plugin_scoreboard_find(vcpus, i));
+	if (in && !met)
+		fprintf(stderr, "tcg-exec-log: no instruction of a function '%s' was executed\n", in);
 }
 
 QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv)
 {
 	(void)info;
 	patterns = g_ptr_array_new();
-	for (int i = 0; i < argc; i++) {
-		if (!strncmp(argv[i], "reg=", 4))
-			g_ptr_array_add(patterns, g_strdup(argv[i] + 4));
-		else if (!strncmp(argv[i], "in=", 3))
-			in = g_strdup(argv[i] + 3);
+	for (int i = 0; i < argc; i++)
+		if (!strncmp(argv[i], "reg=", 4) && argv[i][4])
+			g_ptr_array_add(patterns, argv[i] + 4);
+		else if (!strncmp(argv[i], "in=", 3) && argv[i][3])
+			in = argv[i] + 3;
 		else
 			return fprintf(stderr, "tcg-exec-log: reg=PATTERN and in=FUNCTION are what it takes, not '%s'\n", argv[i]), -1;
-	}
 	vcpus = qemu_plugin_scoreboard_new(sizeof(struct Vcpu));
 	qemu_plugin_register_vcpu_init_cb(id, vcpu_started);
 	qemu_plugin_register_vcpu_tb_trans_cb(id, translated);

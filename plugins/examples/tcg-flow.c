@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define QEMU_PLUGIN_VERSION 4   /* QEMU 9.2 to 10.0 load it too */
+#define QEMU_PLUGIN_VERSION 4   /* QEMU 9.2 to 11.0 load it too */
 #include "qemu-plugin.h"
 
 QEMU_PLUGIN_EXPORT int qemu_plugin_version = QEMU_PLUGIN_VERSION;
@@ -28,7 +28,8 @@ struct Vcpu {
 static struct qemu_plugin_scoreboard *score;
 static qemu_plugin_u64 cell_begun, cell_next, cell_last;
 static GHashTable *places;      /* &Place.address -> struct Place; translations come one at a time */
-static const char *from;
+static const char *from;        /* interned */
+static bool met;                /* that function, when it was translated */
 
 static struct Place *place_of(struct qemu_plugin_insn *insn)
 {
@@ -39,6 +40,7 @@ static struct Place *place_of(struct qemu_plugin_insn *insn)
 		const char *name = qemu_plugin_insn_symbol(insn);
 		place = g_new(struct Place, 1);
 		*place = (struct Place){ address, name ? g_intern_string(name) : "?" };
+		met |= place->function == from;
 		g_hash_table_insert(places, &place->address, place);
 	}
 	return place;
@@ -86,6 +88,8 @@ static void at_exit(qemu_plugin_id_t id, void *data)
 		snprintf(line, sizeof line, "%d ended in the block at 0x%" PRIx64 "\n", i, qemu_plugin_u64_get(cell_begun, i));
 		qemu_plugin_outs(line);
 	}
+	if (from && !met)
+		fprintf(stderr, "tcg-flow: no instruction of a function '%s' was executed\n", from);
 	qemu_plugin_scoreboard_free(score);
 }
 
@@ -93,7 +97,7 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_
 {
 	(void)info;
 	for (int i = 0; i < argc; i++) {
-		if (strncmp(argv[i], "from=", 5))
+		if (strncmp(argv[i], "from=", 5) || !argv[i][5])
 			return fprintf(stderr, "tcg-flow: from=FUNCTION is what it takes, not '%s'\n", argv[i]), -1;
 		from = g_intern_string(argv[i] + 5);
 	}

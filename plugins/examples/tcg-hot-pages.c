@@ -2,12 +2,13 @@
 /* The pages of memory that were read and written most.
  *
  * page=BYTES (4096), top=N (20), sort=reads, writes or address. Output needs -d plugin. */
+#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define QEMU_PLUGIN_VERSION 4   /* QEMU 9.2 to 10.0 load it too */
+#define QEMU_PLUGIN_VERSION 4   /* QEMU 9.2 to 11.0 load it too */
 #include "qemu-plugin.h"
 
 QEMU_PLUGIN_EXPORT int qemu_plugin_version = QEMU_PLUGIN_VERSION;
@@ -23,8 +24,8 @@ enum { RECENT = 256 };
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static GHashTable *pages;       /* &Page.number -> struct Page */
 static struct Page *recent[RECENT];
-static unsigned page_size = 4096, top = 20;
-static char sort[16] = "all";
+static guint64 page_size = 4096, top = 20;
+static const char *sort = "";   /* by both */
 
 /* Most accesses go to few pages: those are found without the hash table. Under the lock. */
 static struct Page *page_of(uint64_t number)
@@ -94,14 +95,18 @@ static void at_exit(qemu_plugin_id_t id, void *data)
 	g_list_free(list);
 }
 
+static bool number(const char *argument, const char *name, uint64_t least, guint64 *value)
+{
+	return g_str_has_prefix(argument, name) && g_ascii_string_to_unsigned(argument + strlen(name), 10, least, INT_MAX, value, NULL);
+}
+
 QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv)
 {
 	(void)info;
 	for (int i = 0; i < argc; i++) {
-		char rest;
-		if (sscanf(argv[i], "page=%u%c", &page_size, &rest) + sscanf(argv[i], "top=%u%c", &top, &rest) +
-		    sscanf(argv[i], "sort=%15s", sort) != 1 ||
-		    !page_size || (strcmp(sort, "all") && strcmp(sort, "reads") && strcmp(sort, "writes") && strcmp(sort, "address"))) {
+		if (!strcmp(argv[i], "sort=reads") || !strcmp(argv[i], "sort=writes") || !strcmp(argv[i], "sort=address")) {
+			sort = argv[i] + 5;
+		} else if (!number(argv[i], "page=", 1, &page_size) && !number(argv[i], "top=", 0, &top)) {
 			fprintf(stderr, "tcg-hot-pages: page=BYTES, top=N, sort=reads, writes or address are what it takes, not '%s'\n", argv[i]);
 			return -1;
 		}

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define QEMU_PLUGIN_VERSION 4   /* QEMU 9.2 to 10.0 load it too */
+#define QEMU_PLUGIN_VERSION 4   /* QEMU 9.2 to 11.0 load it too */
 #include "qemu-plugin.h"
 
 QEMU_PLUGIN_EXPORT int qemu_plugin_version = QEMU_PLUGIN_VERSION;
@@ -19,7 +19,7 @@ static struct qemu_plugin_scoreboard *score;
 static GHashTable *kinds;               /* mnemonic -> kind + 1 */
 static const char *names[KINDS];
 static unsigned nkinds;
-static unsigned top = 30;
+static guint64 top = 30;
 
 static qemu_plugin_u64 cell(unsigned kind)
 {
@@ -98,13 +98,11 @@ static void at_exit(qemu_plugin_id_t id, void *data)
 QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv)
 {
 	(void)info;
-	for (int i = 0; i < argc; i++) {
-		char rest;
-		if (sscanf(argv[i], "top=%u%c", &top, &rest) != 1) {
-			fprintf(stderr, "tcg-insn-mix: top=N is what it takes, not '%s'\n", argv[i]);
+	for (int i = 0; i < argc; i++)
+		if (!g_str_has_prefix(argv[i], "top=") || !g_ascii_string_to_unsigned(argv[i] + 4, 10, 0, KINDS, &top, NULL)) {
+			fprintf(stderr, "tcg-insn-mix: top=N, at most %d, is what it takes, not '%s'\n", KINDS, argv[i]);
 			return -1;
 		}
-	}
 	kinds = g_hash_table_new(g_str_hash, g_str_equal);
 	score = qemu_plugin_scoreboard_new(KINDS * sizeof(uint64_t));
 	qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
