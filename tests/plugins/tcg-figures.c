@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* For tests/tcg/compare: for each function, instructions, blocks that began in it, and accesses by size and direction; system calls with their results. In the
- * version that forerun and qemu-riscv64 have in common. */
+/* For tests/tcg/compare: for each function, instructions, blocks that began in it, and accesses by size and direction; system calls with their results. */
 #include <glib.h>
 
 #include "tcg.h"

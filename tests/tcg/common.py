@@ -65,6 +65,11 @@ def execute(command, log=None, environment=()):
     return done.returncode, done.stdout.decode(), text + done.stderr.decode()
 
 
+def qemu_takes(library, program):
+    """Whether qemu-riscv64 serves the version that LIBRARY is built for: old ones take old versions, new ones new versions."""
+    return "Could not load plugin" not in execute([QEMU, "-plugin", library, program])[2]
+
+
 def split_log(text):
     """The lines of plugins, and those of forerun about what they did wrong; what it says of their needs is left out."""
     lines = [l for l in text.splitlines(True) if not re.match(r"plugin \S+: (reads|writes)", l)]
