@@ -2,6 +2,7 @@
 /* Finds the row of an encoding through an index built once, and reads its operands. */
 #include <assert.h>
 #include <glib.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "target/riscv64/insns.h"
@@ -16,27 +17,22 @@ static inline uint32_t bits(uint32_t opcode, unsigned from, unsigned width)
 /* The index: rows by some bits of the opcode, those with more mask bits first. Lists of 16-bit instructions are chosen by quadrant, funct3 and the two next funct
  * fields. Lists of 32-bit instructions are chosen by major opcode and funct3; where rows also differ in the upper seven bits, by those. So the
  * index of what programs consist of is a few cache lines. */
-enum { COARSE16 = 1 << 10, COARSE32 = 1 << 8, FINE32 = 1 << 7, SPLIT = 0x8000, GROUPS = 32 };
+enum { COARSE16 = 1 << 10, COARSE32 = 1 << 8, FINE32 = 1 << 7, SPLIT = 0x8000 };
 static struct {
 	uint16_t coarse32[COARSE32];    /* number of a list, or SPLIT + that of the first of FINE32 lists */
+	unsigned nlists;
 	uint16_t *start;                /* by list, and one behind the last; those of 16-bit instructions come first */
 	uint16_t *rows;
 } decoder;
 
 static inline unsigned list16(uint32_t op) { return bits(op, 0, 2) | bits(op, 13, 3) << 2 | bits(op, 10, 3) << 5 | bits(op, 5, 2) << 8; }
 static inline unsigned coarse32(uint32_t op) { return bits(op, 2, 5) | bits(op, 12, 3) << 5; }
+static inline unsigned fine32(uint32_t op) { return bits(op, 25, 7); }
 static inline unsigned list32(uint32_t op)
 {
 	unsigned list = decoder.coarse32[coarse32(op)];
-	return list & SPLIT ? (list & ~SPLIT) + bits(op, 25, 7) : list;
+	return list & SPLIT ? (list & ~SPLIT) + fine32(op) : list;
 }
-
-/* Opcodes with every bit that list16(), coarse32() or the fine choice looks at, and a number that has these bits: the reverse. */
-static uint32_t spread16(unsigned list)
-{
-	return bits(list, 0, 2) | bits(list, 2, 3) << 13 | bits(list, 5, 3) << 10 | bits(list, 8, 2) << 5;
-}
-static uint32_t spread32(unsigned coarse, unsigned fine) { return 3 | bits(coarse, 0, 5) << 2 | bits(coarse, 5, 3) << 12 | fine << 25; }
 
 static int compare_rows(const void *a, const void *b)
 {
@@ -46,77 +42,63 @@ static int compare_rows(const void *a, const void *b)
 	return fixed_i != fixed_j ? fixed_j - fixed_i : (int)i - (int)j;
 }
 
-/* Appends to TO the rows of FROM that agree with OPCODE in the bits LOOKED at. */
-static void choose(GArray *to, const GArray *from, uint32_t opcode, uint32_t looked)
+/* The next number behind I, of those below COUNT (a power of two) that agree with VALUE in the bits of MASK; COUNT or more: there is none. The first is
+ * VALUE & MASK. list16() and its like only rearrange bits, so they turn a row's match and mask into such a VALUE and MASK. */
+static unsigned next_agreeing(unsigned i, unsigned value, unsigned mask, unsigned count)
 {
-	for (unsigned i = 0; i < from->len; i++) {
-		uint16_t row = g_array_index(from, uint16_t, i);
-		const struct RiscvInsn *insn = &riscv_insns[row];
-		if (!((opcode ^ insn->match) & insn->mask & looked))
-			g_array_append_val(to, row);
+	unsigned next = (i | mask) + 1;
+
+	return next >= count ? count : (next & ~mask) | (value & mask);
+}
+#define FOR_AGREEING(i, value, mask, count) \
+	for (unsigned i = (value) & (mask); i < (count); i = next_agreeing(i, value, mask, count))
+
+/* Puts ROW at AT[LIST] of the lists, or only counts it. */
+static void put(uint16_t row, unsigned list, uint16_t *at)
+{
+	if (decoder.rows)
+		decoder.rows[at[list]] = row;
+	at[list]++;
+}
+
+/* Puts ROW on every list on which an opcode of it is looked for. */
+static void put_row(uint16_t row, uint16_t *at)
+{
+	const struct RiscvInsn *insn = &riscv_insns[row];
+
+	if (insn->length == 2) {
+		FOR_AGREEING(list, list16(insn->match), list16(insn->mask), COARSE16)
+			put(row, list, at);
+		return;
 	}
-}
-
-static void add_list(GArray *start, GArray *rows, const GArray *from, uint32_t opcode, uint32_t looked)
-{
-	uint16_t at = rows->len;
-
-	g_array_append_val(start, at);
-	choose(rows, from, opcode, looked);
-}
-
-/* The rows of the configured cpu with LENGTH bytes. */
-static GArray *rows_of_length(unsigned length)
-{
-	GArray *rows = g_array_new(FALSE, FALSE, sizeof(uint16_t));
-
-	for (unsigned i = 0; i < riscv_ninsns; i++) {
-		uint16_t row = i;
-		if (riscv_insns[i].length == length && riscv_has[riscv_insns[i].extension])
-			g_array_append_val(rows, row);
-	}
-	g_array_sort(rows, compare_rows);
-	return rows;
-}
-
-static void build_index16(GArray *start, GArray *rows)
-{
-	GArray *all = rows_of_length(2), *groups[GROUPS];
-
-	/* lists are numbered by group first: the low bits of list16() */
-	for (unsigned group = 0; group < GROUPS; group++) {
-		groups[group] = g_array_new(FALSE, FALSE, sizeof(uint16_t));
-		choose(groups[group], all, spread16(group), spread16(GROUPS - 1));
-	}
-	for (unsigned list = 0; list < COARSE16; list++)
-		add_list(start, rows, groups[list % GROUPS], spread16(list), spread16(COARSE16 - 1));
-	for (unsigned group = 0; group < GROUPS; group++)
-		g_array_free(groups[group], TRUE);
-	g_array_free(all, TRUE);
-}
-
-static void build_index32(GArray *start, GArray *rows)
-{
-	GArray *all = rows_of_length(4), *group = g_array_new(FALSE, FALSE, sizeof(uint16_t)), *here = g_array_new(FALSE, FALSE, sizeof(uint16_t));
-
-	for (unsigned i = 0; i < COARSE32; i++) {
-		unsigned coarse = i % (COARSE32 / GROUPS) * GROUPS + i / (COARSE32 / GROUPS);   /* one group after the other */
-		bool split = false;
-		if (i % (COARSE32 / GROUPS) == 0) {
-			g_array_set_size(group, 0);
-			choose(group, all, spread32(coarse, 0), spread32(GROUPS - 1, 0));
+	FOR_AGREEING(coarse, coarse32(insn->match), coarse32(insn->mask), COARSE32) {
+		unsigned list = decoder.coarse32[coarse];
+		if (!(list & SPLIT)) {
+			put(row, list, at);
+			continue;
 		}
-		g_array_set_size(here, 0);
-		choose(here, group, spread32(coarse, 0), spread32(COARSE32 - 1, 0));
-		for (unsigned i = 0; i < here->len; i++)
-			split |= bits(riscv_insns[g_array_index(here, uint16_t, i)].mask, 25, 7) != 0;
-		decoder.coarse32[coarse] = start->len | (split ? SPLIT : 0);
-		for (unsigned fine = 0; fine < (split ? FINE32 : 1); fine++)
-			add_list(start, rows, here, spread32(coarse, fine), spread32(COARSE32 - 1, split ? FINE32 - 1 : 0));
+		FOR_AGREEING(fine, fine32(insn->match), fine32(insn->mask), FINE32)
+			put(row, (list & ~SPLIT) + fine, at);
 	}
-	g_array_free(all, TRUE);
-	g_array_free(group, TRUE);
-	g_array_free(here, TRUE);
+}
+
+/* Numbers the lists of 32-bit instructions behind those of 16-bit ones. */
+static void number_lists(const uint16_t *rows, unsigned nrows)
+{
+	memset(decoder.coarse32, 0, sizeof decoder.coarse32);
+	for (unsigned i = 0; i < nrows; i++) {
+		const struct RiscvInsn *insn = &riscv_insns[rows[i]];
+		if (insn->length == 4 && fine32(insn->mask))
+			FOR_AGREEING(coarse, coarse32(insn->match), coarse32(insn->mask), COARSE32)
+				decoder.coarse32[coarse] = SPLIT;
+	}
+	decoder.nlists = COARSE16;
+	for (unsigned coarse = 0; coarse < COARSE32; coarse++) {
+		unsigned first = decoder.nlists;
+		decoder.nlists += decoder.coarse32[coarse] & SPLIT ? FINE32 : 1;
+		decoder.coarse32[coarse] |= first;
+	}
+	g_assert(decoder.nlists < SPLIT);
 }
 
 /* What was decoded last: the translator asks whether an instruction polls, then for its IR. */
@@ -124,17 +106,33 @@ static _Thread_local struct { uint32_t opcode; const struct RiscvInsn *row; } la
 
 void riscv_decoder_build(void)
 {
-	GArray *start = g_array_new(FALSE, FALSE, sizeof(uint16_t)), *rows = g_array_new(FALSE, FALSE, sizeof(uint16_t));
+	uint16_t *rows = g_new(uint16_t, riscv_ninsns);
+	unsigned nrows = 0, total = 0;
 
-	build_index16(start, rows);
-	build_index32(start, rows);
-	g_assert(start->len < SPLIT && rows->len <= UINT16_MAX);
-	uint16_t end = rows->len;
-	g_array_append_val(start, end);
+	for (unsigned i = 0; i < riscv_ninsns; i++)
+		if (riscv_has[riscv_insns[i].extension])
+			rows[nrows++] = i;
+	qsort(rows, nrows, sizeof *rows, compare_rows);
+	number_lists(rows, nrows);
 	g_free(decoder.start);
 	g_free(decoder.rows);
-	decoder.start = (uint16_t *)(void *)g_array_free(start, FALSE);
-	decoder.rows = (uint16_t *)(void *)g_array_free(rows, FALSE);
+	decoder.rows = NULL;
+	uint16_t *at = decoder.start = g_new0(uint16_t, decoder.nlists + 1);
+	for (unsigned i = 0; i < nrows; i++)
+		put_row(rows[i], at);
+	/* AT is where each list ends, and while the lists are filled where the next row goes: at last where it ends again */
+	for (unsigned list = 0; list <= decoder.nlists; list++) {
+		unsigned n = at[list];
+		at[list] = total;
+		total += n;
+	}
+	g_assert(total <= UINT16_MAX);
+	decoder.rows = g_new(uint16_t, total);
+	for (unsigned i = 0; i < nrows; i++)
+		put_row(rows[i], at);
+	memmove(at + 1, at, decoder.nlists * sizeof *at);
+	at[0] = 0;
+	g_free(rows);
 	last.row = NULL;
 }
 
