@@ -39,6 +39,8 @@ static struct {
 	uint8_t *meta, *meta_end, *meta_next;
 	uint8_t *code_first;            /* first byte behind the host's common code */
 	GHashTable *pages;              /* guest page number -> GArray of Place: its blocks */
+	uint64_t recent_page;           /* the page last looked for, and what PAGES has of it */
+	GArray *recent_blocks;
 	Place *order;                   /* blocks by rising code address */
 	atomic_uint norder;
 	unsigned order_cap;
@@ -175,9 +177,14 @@ static gpointer page_key(uint64_t page)
 	return (gpointer)(uintptr_t)(page + 1);
 }
 
+/* The list of PAGE, or NULL. Most blocks are of the page of the one before. */
 static GArray *blocks_of(uint64_t page)
 {
-	return g_hash_table_lookup(cache.pages, page_key(page));
+	if (!cache.recent_blocks || cache.recent_page != page) {
+		cache.recent_page = page;
+		cache.recent_blocks = g_hash_table_lookup(cache.pages, page_key(page));
+	}
+	return cache.recent_blocks;
 }
 
 static struct Block *listed(const GArray *list, unsigned i)
@@ -219,7 +226,7 @@ static void unlist(const struct Block *block, uint64_t except)
 
 bool cache_knows_page(uint64_t page)
 {
-	return g_hash_table_contains(cache.pages, page_key(page >> PAGE_BITS));
+	return blocks_of(page >> PAGE_BITS) != NULL;
 }
 
 /* -- finding ---------------------------------------------------------------------------------------------------- */
@@ -380,6 +387,7 @@ static void forget_page(uint64_t page)
 		unlist(block, page);
 		kept_add(block);
 	}
+	cache.recent_blocks = NULL;
 	g_hash_table_remove(cache.pages, page_key(page));
 	translator.env->code_dropped(page << PAGE_BITS);
 }
@@ -410,7 +418,7 @@ void cache_invalidate(uint64_t addr, uint64_t len)
 	cache.changes++;
 	if (last - first < 64) {
 		for (uint64_t page = first; page <= last; page++)
-			if (g_hash_table_contains(cache.pages, page_key(page)))
+			if (blocks_of(page))
 				forget_page(page);
 	} else {
 		GArray *pages = pages_in_range(first, last);
@@ -496,6 +504,7 @@ void cache_flush_all(void)
 	g_hash_table_iter_init(&iter, cache.pages);
 	while (g_hash_table_iter_next(&iter, &key, NULL))
 		translator.env->code_dropped(((uintptr_t)key - 1) << PAGE_BITS);
+	cache.recent_blocks = NULL;
 	g_hash_table_remove_all(cache.pages);
 	kept_clear();
 	block_table_clear();
