@@ -66,35 +66,40 @@ static uint8_t *write_run(uint8_t *to, struct Header header)
 	return to + sizeof header + header.length;
 }
 
-bool kept_record(struct CodeBuffer *buf, struct Block *block, const struct Ir *unit)
+/* Records the runs that a region was made of. */
+static uint8_t *record_runs(uint8_t *to, const struct Block *block, const struct Ir *unit)
 {
-	size_t header = block->region ? sizeof(struct Header) : 0;
-	uint8_t *to = buf->meta;
-	uint64_t pc = unit->ninsns ? unit->insns[0].pc : 0;
+	uint64_t pc = unit->insns[0].pc;
 	uint32_t length = 0;
 
-	/* no instruction takes more than a header of its own and its bytes */
-	if (buf->meta_end - to < (ptrdiff_t)((unit->ninsns + 2) * (header + sizeof unit->insns->bytes)))
-		return false;
 	for (unsigned i = 0; i < unit->ninsns; i++) {
 		const struct IrInsn *insn = &unit->insns[i];
 		if (pc + length != insn->pc) {
-			g_assert(block->region);
 			to = write_run(to, (struct Header){ pc - block->pc, length });
 			pc = insn->pc;
 			length = 0;
 		}
-		memcpy(to + header + length, insn->bytes, insn->length);
+		memcpy(to + sizeof(struct Header) + length, insn->bytes, insn->length);
 		length += insn->length;
 	}
+	to = write_run(to, (struct Header){ pc - block->pc, length });
+	return write_run(to, (struct Header){ .length = 0 });
+}
+
+bool kept_record(struct CodeBuffer *buf, struct Block *block, const struct Ir *unit, const struct Code *code)
+{
+	size_t header = block->region ? sizeof(struct Header) : 0;
+
+	/* no instruction takes more than a header of its own and its bytes */
+	if (buf->meta_end - buf->meta < (ptrdiff_t)((unit->ninsns + 2) * (header + sizeof unit->insns->bytes)))
+		return false;
 	if (block->region) {
-		to = write_run(to, (struct Header){ pc - block->pc, length });
-		to = write_run(to, (struct Header){ .length = 0 });
+		buf->meta = record_runs(buf->meta, block, unit);
 	} else {
-		g_assert(pc == block->pc && length == block->guest_size);
-		to += length;
+		g_assert(code->pc == block->pc && code->length >= block->guest_size);
+		memcpy(buf->meta, code->bytes, block->guest_size);
+		buf->meta += block->guest_size;
 	}
-	buf->meta = to;
 	return true;
 }
 

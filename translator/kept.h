@@ -5,8 +5,10 @@
 
 #include "translator/translate.h"
 
-/* Notes in BUF->meta the guest bytes that UNIT was made of, for BLOCK. False if there is no room. */
-bool kept_record(struct CodeBuffer *buf, struct Block *block, const struct Ir *unit);
+struct Code;
+
+/* Notes in BUF->meta the guest bytes that BLOCK was made of: those that CODE begins with, or, of a region, those of UNIT. False if there is no room. */
+bool kept_record(struct CodeBuffer *buf, struct Block *block, const struct Ir *unit, const struct Code *code);
 /* Whether the guest's executable memory has these bytes now. On a cpu's thread. */
 bool kept_matches(const struct Block *block);
 

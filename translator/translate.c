@@ -124,7 +124,7 @@ static struct Block *build(struct Request *r, struct CodeBuffer *buf, enum EmitR
 		log_write(text->str, text->len);
 		g_string_free(text, TRUE);
 	}
-	if (*result == EMIT_OK && !kept_record(buf, block, ir))
+	if (*result == EMIT_OK && !kept_record(buf, block, ir, r->code))
 		*result = EMIT_NO_ROOM;
 	return *result == EMIT_OK ? block : NULL;
 }
