@@ -46,10 +46,29 @@ static const uint8_t *global_classes(const struct Guest *guest)
 	return class;
 }
 
+/* A unit with the tables that it begins with: enough for most blocks. */
+struct Start {
+	struct Ir ir;
+	struct Ins ins[64];
+	struct IrInsn insns[32];
+	struct IrExit exits[8];
+	struct IrBlock blocks[2];
+	uint64_t consts[32];
+};
+
+#define BEGIN_WITH(start, table) ((start)->ir.table = (start)->table, (start)->ir.table##_cap = sizeof (start)->table / sizeof *(start)->table)
+
 struct Ir *ir_new(struct Arena *arena, const struct Guest *guest, uint64_t pc, uint32_t key)
 {
-	struct Ir *ir = arena_alloc(arena, sizeof *ir);
+	struct Start *start = arena_alloc_raw(arena, sizeof *start);
+	struct Ir *ir = &start->ir;
 
+	*ir = (struct Ir){ .nins = 0 };
+	BEGIN_WITH(start, ins);
+	BEGIN_WITH(start, insns);
+	BEGIN_WITH(start, exits);
+	BEGIN_WITH(start, blocks);
+	BEGIN_WITH(start, consts);
 	ir->arena = arena;
 	ir->guest = guest;
 	ir->pc = pc;
@@ -82,6 +101,7 @@ Ref ir_temp(struct Ir *ir, enum IrClass class)
 	assert(ir->nvars < IR_MAXVARS);
 	ir->var_class = room(ir, ir->var_class, ir->nvars, &ir->vars_cap, 1);
 	ir->var_class[ir->nvars] = class;
+	ir->vector_temps |= class == IR_VEC;
 	return ir->nvars++;
 }
 
@@ -90,12 +110,17 @@ unsigned ir_label(struct Ir *ir)
 	return ir->nlabels++;
 }
 
-struct Ins *ir_append(struct Ir *ir, enum IrOp op, enum IrType type)
+static inline struct Ins *append(struct Ir *ir, enum IrOp op, enum IrType type)
 {
 	ir->ins = room(ir, ir->ins, ir->nins, &ir->ins_cap, sizeof *ir->ins);
 	struct Ins *ins = &ir->ins[ir->nins++];
 	*ins = (struct Ins){ .op = op, .type = type, .d = REF_NONE, .a = { REF_NONE, REF_NONE, REF_NONE, REF_NONE } };
 	return ins;
+}
+
+struct Ins *ir_append(struct Ir *ir, enum IrOp op, enum IrType type)
+{
+	return append(ir, op, type);
 }
 
 /* The class of the value that OP defines in TYPE. */
@@ -236,7 +261,7 @@ void ir_mark(struct Ir *ir, uint64_t pc, const void *bytes, unsigned length)
 	memcpy(insn->bytes, bytes, length);
 	if (length <= 4)
 		insn->opcode = ir->guest->elf_data == 2 ? big_endian(insn->bytes) >> (32 - 8 * length) : little_endian(insn->bytes);
-	ir_append(ir, IR_MARK, IR_I64)->imm = ir->ninsns++;
+	append(ir, IR_MARK, IR_I64)->imm = ir->ninsns++;
 }
 
 void ir_poll(struct Ir *ir)

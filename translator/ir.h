@@ -172,6 +172,7 @@ struct Ir {
 	unsigned nconsts, consts_cap;
 	uint8_t *var_class;     /* enum IrClass, by variable */
 	unsigned nglobals, nvars, vars_cap;
+	bool vector_temps;      /* some temporary is a vector */
 	struct IrInsn *insns;
 	unsigned ninsns, insns_cap;
 	struct IrBlock *blocks;         /* one, or the pieces of a region */

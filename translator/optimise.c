@@ -20,12 +20,12 @@ struct Known {
 	uint32_t version;
 	uint32_t epoch;                 /* of Optimiser.epoch when the rest was written down; another: nothing is known */
 	Ref copy;                       /* holds the same value in its low copy_bits, or REF_NONE */
-	uint8_t copy_bits;
-	bool has_def;
+	uint16_t copy_bits;
 	uint32_t copy_version;
-	uint32_t def;                   /* index of the defining instruction */
+	uint32_t def;                   /* index of the defining instruction, or NO_DEF */
 	uint32_t def_versions[2];       /* of its first two operands then */
 };
+#define NO_DEF UINT32_MAX
 
 struct Optimiser {
 	struct Ir *ir;
@@ -62,7 +62,7 @@ static const struct Ins *definition(const struct Optimiser *o, Ref r)
 	if (!ref_is_var(r))
 		return NULL;
 	const struct Known *k = &o->known[r];
-	if (k->epoch != o->epoch || !k->has_def)
+	if (k->epoch != o->epoch || k->def == NO_DEF)
 		return NULL;
 	const struct Ins *def = &o->ir->ins[k->def];
 	for (unsigned i = 0; i < 2; i++)
@@ -83,7 +83,7 @@ static unsigned unsigned_width(const struct Optimiser *o, Ref r)
 {
 	if (ref_is_const(r))
 		return 64 - ir_eval(IR_CLZ, IR_I64, ir_value(o->ir, r), 0);
-	if (!ref_is_var(r) || o->known[r].epoch != o->epoch || !o->known[r].has_def)
+	if (!ref_is_var(r) || o->known[r].epoch != o->epoch || o->known[r].def == NO_DEF)
 		return 64;
 	/* the result's range does not depend on the operands' later fate */
 	const struct Ins *def = &o->ir->ins[o->known[r].def];
@@ -106,7 +106,7 @@ static unsigned signed_width(const struct Optimiser *o, Ref r)
 	unsigned width = unsigned_width(o, r);
 	if (width < 64)
 		return width + 1;
-	if (!ref_is_var(r) || o->known[r].epoch != o->epoch || !o->known[r].has_def)
+	if (!ref_is_var(r) || o->known[r].epoch != o->epoch || o->known[r].def == NO_DEF)
 		return 64;
 	const struct Ins *def = &o->ir->ins[o->known[r].def];
 	switch (def->op) {
@@ -534,10 +534,10 @@ static bool displace(struct Optimiser *o, struct Ins *ins)
 	return true;
 }
 
-enum { RULES_MAX = 8 };
+enum { RULES_MAX = 8 };         /* in a row, and NULL behind the last */
 #define MEMORY { displace }
 #define FOLD { fold_constants }
-static Rule *const rules[IR_NOPS][RULES_MAX] = {
+static Rule *const rules[IR_NOPS][RULES_MAX + 1] = {
 	[IR_MOV] = { mov_narrow },
 	[IR_ADD] = { fold_constants, commute, zero_right, associate },
 	[IR_SUB] = { fold_constants, same_zero, zero_right, sub_const, zero_minus },
@@ -583,10 +583,9 @@ static void simplify(struct Optimiser *o, struct Ins *ins)
 {
 	for (unsigned rounds = 0; rounds < 32; rounds++) {
 		Rule *const *row = rules[ins->op];
-		unsigned i = 0;
-		while (i < RULES_MAX && row[i] && !row[i](o, ins))
-			i++;
-		if (i == RULES_MAX || !row[i])
+		while (*row && !(*row)(o, ins))
+			row++;
+		if (!*row)
 			return;
 	}
 	assert(!"folding goes in circles");
@@ -654,8 +653,7 @@ static void learn(struct Optimiser *o, const struct Ins *ins, uint32_t index)
 	k->version++;
 	k->epoch = o->epoch;
 	k->copy = REF_NONE;
-	k->has_def = ir_op_info[ins->op].flags & OPF_PURE || (ins->op == IR_LOAD && ir_type_class(ins->type) == IR_INT);
-	k->def = index;
+	k->def = ir_op_info[ins->op].flags & OPF_PURE || (ins->op == IR_LOAD && ir_type_class(ins->type) == IR_INT) ? index : NO_DEF;
 	memcpy(k->def_versions, versions, sizeof versions);
 	if (ins->op == IR_MOV)
 		learn_copy(o, ins, k);
@@ -757,7 +755,7 @@ static void begin_label(struct Optimiser *o, unsigned label)
 			k->copy = m->constants[i];
 			k->copy_bits = 64;
 			k->copy_version = 0;
-			k->has_def = false;
+			k->def = NO_DEF;
 		}
 }
 

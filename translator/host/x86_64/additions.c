@@ -121,10 +121,8 @@ void x86_settle(struct Gen *g, const struct Ins *ins)
 {
 	const struct Ins *next = ins + 1;
 
-	if (!g->nadditions && !g->ncollectors)
-		return;
 	switch (ins->op) {
-	case IR_LOAD: case IR_POLL: case IR_MARK: case IR_SLOTADD: case IR_HOSTADD: case IR_GET: case IR_PUT: case IR_FXGET: case IR_FXPUT:
+	case IR_LOAD: case IR_POLL: case IR_SLOTADD: case IR_HOSTADD: case IR_GET: case IR_PUT: case IR_FXGET: case IR_FXPUT:
 	case IR_CALL: case IR_HEAT: case IR_RAISE: case IR_GUARD:       /* see to it themselves */
 		return;
 	case IR_SLOTGET: case IR_SLOTPUT:

@@ -446,9 +446,11 @@ void x86_allocate_end_ins(struct Gen *g, const struct Ins *ins)
 	uint16_t last = g->last[g->n];
 	if (!(last & 0x7fff))
 		return;
-	for (unsigned k = 0; k < 4; k++)
-		if (last >> k & 1 && ref_is_var(ins->a[k]) && ins->a[k] != ins->d)
-			release(g, ins->a[k]);
+	for (unsigned bits = last & ((1 << LAST_ARG) - 1); bits; bits &= bits - 1) {
+		Ref a = ins->a[__builtin_ctz(bits)];
+		if (a != ins->d)
+			release(g, a);
+	}
 	if (ins->op == IR_CALL) {
 		const struct IrCall *call = &g->ir->calls[ins->imm];
 		for (unsigned k = 0; k < call->nargs; k++)
@@ -667,6 +669,10 @@ static void find_last_uses(struct Gen *g)
 		const struct Ins *ins = &ir->ins[n];
 		uint16_t last = 0;
 
+		if (ins->op == IR_MARK) {
+			g->last[n] = 0;
+			continue;
+		}
 		if (ins->op == IR_LABEL)
 			memset(live, 0, ir->nvars);
 		if (ref_is_var(ins->d)) {
@@ -694,12 +700,12 @@ _Static_assert(LAST_ARG + IR_MAXARGS <= LAST_RESULT, "one bit per operand");
 static unsigned *loop_weights(struct Ir *ir)
 {
 	enum { MAX_DEPTH = 4 };
-	unsigned *label_at = arena_alloc(ir->arena, (ir->nlabels + 1) * sizeof *label_at);
-	int *depth = arena_alloc(ir->arena, (ir->nins + 1) * sizeof *depth);
 	bool loops = false;
 
 	if (!ir->nlabels)
 		return NULL;
+	unsigned *label_at = arena_alloc(ir->arena, (ir->nlabels + 1) * sizeof *label_at);
+	int *depth = arena_alloc(ir->arena, (ir->nins + 1) * sizeof *depth);
 	for (unsigned n = 0; n < ir->nins; n++) {
 		const struct Ins *ins = &ir->ins[n];
 		if (ins->op == IR_LABEL) {

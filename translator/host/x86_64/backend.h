@@ -147,6 +147,7 @@ struct Gen {
 	uint32_t locked[2];             /* registers in use by the current instruction */
 	uint16_t *last;
 	unsigned n;                     /* index of the current instruction */
+	bool listed;                    /* the unit is to be disassembled at once */
 	uint64_t pc;                    /* of the current mark */
 	uint64_t pc_stored;             /* what Cpu.pc is known to hold, or 0 */
 	uint32_t *labels;               /* hot offsets, or UINT32_MAX */
@@ -269,7 +270,7 @@ unsigned x86_find_collectors(struct Gen *g, const unsigned *weight, struct Colle
 /* What the SLOTADD or HOSTADD, or the call INS, adds if all it does is adding numbers to cells that are known: how many, or -1. */
 int x86_ins_addition(struct Gen *g, const struct Ins *ins, struct Addition *addition);
 int x86_call_additions(struct Gen *g, const struct Ins *ins, struct Addition additions[MAX_CALL_ADDITIONS]);
-void x86_settle(struct Gen *g, const struct Ins *ins);  /* makes them if INS, which comes next, may look at or leave them behind */
+void x86_settle(struct Gen *g, const struct Ins *ins);  /* makes them if INS, which comes next and is no MARK, may look at or leave them behind; if there are any */
 
 /* -- records.c */
 enum Record { RECORD_LOAD, RECORD_STORE, RECORD_CALL, RECORD_INLINE };
@@ -285,7 +286,7 @@ const void *x86_inlined(const struct Block *block, const void *pc);
 bool x86_fp_trap(struct Cpu *cpu, void *ucontext);
 
 /* -- disassemble.c */
-void x86_marks_begin(const struct Block *block);
+void x86_marks_begin(const struct Block *block);        /* NULL: of one that is not listed */
 enum { MARK_COLD = 0x7fffffff };        /* in place of an instruction: the code out of line begins */
 void x86_mark(uint32_t offset, uint32_t insn);
 void x86_disassemble(const struct Block *block, const struct Ir *ir, struct _GString *text);

@@ -157,10 +157,12 @@ static void emit_unit(struct Gen *g)
 	for (g->n = 0; g->n < ir->nins; g->n++) {
 		if (ir->ins[g->n].op == IR_MARK) {
 			g->pc = ir->insns[ir->ins[g->n].imm].pc;
-			x86_mark(asm_offset(g->as), ir->ins[g->n].imm);
+			if (g->listed)
+				x86_mark(asm_offset(g->as), ir->ins[g->n].imm);
 			continue;
 		}
-		x86_settle(g, &ir->ins[g->n]);
+		if (g->nadditions || g->ncollectors)
+			x86_settle(g, &ir->ins[g->n]);
 		emit_ins(g, &ir->ins[g->n]);
 		x86_allocate_end_ins(g, &ir->ins[g->n]);
 	}
@@ -172,7 +174,7 @@ static enum EmitResult emit(struct Ir *ir, struct CodeBuffer *buf, struct Block 
 	/* fields that are patched are aligned relative to the start; loops run often enough to be worth more */
 	unsigned align = ir->nlabels ? 16 : 4;
 	uint8_t *start = (uint8_t *)(((uintptr_t)buf->start + align - 1) & -(uintptr_t)align);
-	unsigned nsites = 0;
+	unsigned nsites;
 
 	if (!cold_buffer) {
 		cold_buffer = malloc(COLD_SIZE);
@@ -181,8 +183,7 @@ static enum EmitResult emit(struct Ir *ir, struct CodeBuffer *buf, struct Block 
 	g->ir = ir;
 	x86_fuse_singles(ir);
 	x86_make_versions(g);
-	for (unsigned n = 0; n < ir->nins; n++)
-		nsites += ir->ins[n].op == IR_EXIT || ir->ins[n].op == IR_EXITCOND;
+	nsites = ir->nexits * (g->known ? 2 : 1);       /* at most: each exit has a row, which a second version shares */
 	if (buf->end - start < 256 || (uint8_t *)(block_exits(block) + nsites) > buf->meta_end)
 		return EMIT_NO_ROOM;
 	if (nsites >= 1 << EXIT_INDEX_BITS)
@@ -203,7 +204,8 @@ static enum EmitResult emit(struct Ir *ir, struct CodeBuffer *buf, struct Block 
 	g->sites = block_exits(block);
 	g->nsites = 0;
 	x86_records_begin(g);
-	x86_marks_begin(block);
+	g->listed = text != NULL;
+	x86_marks_begin(g->listed ? block : NULL);
 	emit_unit(g);
 
 	if (backend.carries_late)       /* what is there may look at the counter where it is in a register */
@@ -214,7 +216,8 @@ static enum EmitResult emit(struct Ir *ir, struct CodeBuffer *buf, struct Block 
 	if (g->hot.overflow || buf->end - g->hot.p < g->cold.p - g->cold.start)
 		return EMIT_NO_ROOM;
 	uint32_t cold_start = asm_offset(&g->hot);
-	x86_mark(cold_start, MARK_COLD);
+	if (g->listed)
+		x86_mark(cold_start, MARK_COLD);
 	memcpy(g->hot.p, cold_buffer, g->cold.p - g->cold.start);
 	g->hot.p += g->cold.p - g->cold.start;
 	resolve(g, cold_start);

@@ -29,6 +29,7 @@ static struct {
 	uint64_t pc, fn;
 	uint8_t state[MAX_STATE];
 	unsigned state_size;
+	bool initial;                   /* that state is the one at a block's entry */
 	struct { uint32_t offset; uint64_t pc; } cold[MAX_COLD];
 	unsigned ncold;
 	bool full;
@@ -42,6 +43,7 @@ void x86_records_begin(struct Gen *g)
 	table.fn = 0;
 	memset(table.state, 0, 3);
 	table.state_size = 3;
+	table.initial = true;
 	table.full = false;
 }
 
@@ -69,11 +71,13 @@ static unsigned write_addition(uint8_t *to, const struct Addition *a, uint64_t s
 	return n;
 }
 
+static bool is_initial(struct Gen *g) { return x86_as_at_entry(g) && x86_adds_nothing(g); }
+
 static unsigned capture(struct Gen *g, uint8_t *state)
 {
 	unsigned away = 0, n = 3;
 
-	if (x86_as_at_entry(g) && x86_adds_nothing(g)) {
+	if (is_initial(g)) {
 		memset(state, 0, n);
 		return n;
 	}
@@ -123,6 +127,7 @@ static void put_record(uint32_t offset, uint64_t pc, enum Record kind, const uin
 		table.n += size;
 		memcpy(table.state, state, size);
 		table.state_size = size;
+		table.initial = false;
 	}
 	table.offset = offset;
 	table.pc = pc;
@@ -141,8 +146,12 @@ void x86_record(struct Gen *g, enum Record kind)
 		table.cold[table.ncold++].pc = g->pc;
 		return;
 	}
+	if (kind == RECORD_CALL || (table.initial && is_initial(g))) {
+		put_record(offset, g->pc, kind, NULL, 0);
+		return;
+	}
 	uint8_t state[MAX_STATE];
-	put_record(offset, g->pc, kind, state, kind == RECORD_CALL ? 0 : capture(g, state));
+	put_record(offset, g->pc, kind, state, capture(g, state));
 }
 
 void x86_record_inline(struct Gen *g, const void *fn)

@@ -116,7 +116,8 @@ void x86_fuse_singles(struct Ir *ir)
 {
 	bool any = false;
 
-	for (unsigned n = 0; n < ir->nins && !any; n++)
+	/* what is boxed or taken out is a temporary */
+	for (unsigned n = 0; n < ir->nins && ir->vector_temps && !any; n++)
 		any = ir->ins[n].op == IR_BOX32 || ir->ins[n].op == IR_UNBOX32;
 	if (!any)
 		return;
