@@ -253,9 +253,11 @@ void x86_choose_carried(struct Gen *g)
 		if (x86_find_collectors(g, NULL, found, uses)) {
 			backend.carried = found[0].of;
 			backend.carries = !backend.carries_none;
-			backend.carries_late = backend.carries_none;
-		} else if (may_look(g->ir)) {
-			backend.carries_none = true;
+			/* what is forgotten for it has cost no more than what gains */
+			backend.carries_late = backend.carries_none && ++backend.with_counter >= backend.without;
+		} else {
+			backend.without++;
+			backend.carries_none |= may_look(g->ir);
 		}
 	}
 	g->ncollectors = g->ncarried = backend.carries;

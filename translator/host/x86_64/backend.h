@@ -100,7 +100,8 @@ struct Backend {
 	int8_t carrier;                 /* register that carries what is to be added to the cell of CARRIED from unit to unit, or NOREG */
 	bool carries;                   /* there is such a cell: the first counter seen since the cache was empty */
 	bool carries_none;              /* there will be none until the cache is empty: a unit without one has code that could look at it */
-	bool carries_late;              /* a counter was seen behind such a unit: the cache is to be emptied, and then there is one from the start */
+	bool carries_late;              /* counters were seen behind such a unit: the cache is to be emptied, and then there is one from the start */
+	unsigned with_counter, without; /* units that have and have not, until it is known */
 	struct Addition carried;
 };
 extern struct Backend backend;

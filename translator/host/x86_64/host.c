@@ -303,6 +303,7 @@ static void flushed(void)
 {
 	backend.carries = backend.carries_late;
 	backend.carries_none = backend.carries_late = false;
+	backend.with_counter = backend.without = 0;
 }
 
 static void enter(struct Cpu *cpu, const struct Block *block)
