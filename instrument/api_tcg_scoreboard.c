@@ -48,7 +48,7 @@ static uint64_t new_handle(uint32_t line, uint32_t count)
 static struct Board *board_of(const struct qemu_plugin_scoreboard *score)
 {
 	struct Board *board = &boards[handle_of(score) & (LINES - 1)];
-	return score && atomic_load_explicit(&board->handle, memory_order_relaxed) == handle_of(score) ? board : NULL;
+	return score && atomic_load_explicit(&board->handle, memory_order_acquire) == handle_of(score) ? board : NULL;
 }
 
 static bool used_by_code(struct Board *board)
