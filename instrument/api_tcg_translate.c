@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* TCG plugins at translation: blocks, instructions, and the instrumentation asked for them, as probes. */
+#include <errno.h>
 #include <glib.h>
+#include <linux/futex.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "instrument/api_tcg.h"
 #include "instrument/symbols.h"
@@ -249,6 +253,27 @@ static bool make_inline(struct Probe *probe, enum qemu_plugin_op op, qemu_plugin
 	return probe->slot != 0;
 }
 
+/* Whether the kernel can write the four bytes around ADDR: it adds 0, as one does who wakes nobody. */
+static bool kernel_writes(uintptr_t addr)
+{
+	static uint32_t nobody;
+	return syscall(SYS_futex, &nobody, FUTEX_WAKE_OP_PRIVATE, 0, NULL, addr & ~(uintptr_t)3, FUTEX_OP(FUTEX_OP_ADD, 0, FUTEX_OP_CMP_EQ, 0)) >= 0 ||
+	       errno != EFAULT;
+}
+
+/* Whether translated code could add to the cell at P. */
+static bool writable(void *p)
+{
+	static void *last;      /* most libraries have few, and ask for one again and again; under the translation lock */
+
+	if (p && p == last)
+		return true;
+	if (!kernel_writes((uintptr_t)p) || !kernel_writes((uintptr_t)p + sizeof(uint64_t) - 1))
+		return false;
+	last = p;
+	return true;
+}
+
 static bool make_pointer_inline(struct Probe *probe, enum qemu_plugin_op op, void *ptr, uint64_t imm, const char *function,
 				const void *caller)
 {
@@ -258,9 +283,10 @@ static bool make_pointer_inline(struct Probe *probe, enum qemu_plugin_op op, voi
 		.kind = op == QEMU_PLUGIN_INLINE_ADD_U64 ? PROBE_HOST_ADD : PROBE_HOST_STORE, .data = ptr, .imm = imm,
 		.owner = current.state->plugin,
 	};
-	if (!ptr)
-		tcg_complain(function, caller, "the pointer is NULL");
-	return ptr != NULL;
+	if (writable(ptr))
+		return true;
+	tcg_complain(function, caller, "no cell can be written at %p", ptr);
+	return false;
 }
 
 /* -- blocks -------------------------------------------------------------------------------------------------------------------- */

@@ -299,7 +299,8 @@ enum qemu_plugin_op {
 };
 
 #if QEMU_PLUGIN_VERSION < 2
-/* Adds to *PTR, which all vcpus share: no call, and not atomic. PTR, not NULL, stays until the translation is dropped. */
+/* Adds to *PTR, which all vcpus share: no call, and not atomic. PTR is writable, and stays so until the translation is
+ * dropped; where it is not at the registration, that registers nothing, with a line in the log. */
 QEMU_PLUGIN_API void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb *tb, enum qemu_plugin_op op, void *ptr, uint64_t imm);
 QEMU_PLUGIN_API void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *insn, enum qemu_plugin_op op, void *ptr, uint64_t imm);
 QEMU_PLUGIN_API void qemu_plugin_register_vcpu_mem_inline(struct qemu_plugin_insn *insn, enum qemu_plugin_mem_rw rw,

@@ -2,6 +2,8 @@
 /* Passes NULL, and numbers that mean nothing, wherever they can be passed. */
 /* versions: 1 5 7 */
 /* guest: counted */
+#include <sys/mman.h>
+
 #include "tcg.h"
 
 ON_EXEC(never)
@@ -93,6 +95,19 @@ ON_TRANS(translated)
 	qemu_plugin_register_vcpu_tb_exec_inline(tb, QEMU_PLUGIN_INLINE_ADD_U64, NULL, 1);
 	qemu_plugin_register_vcpu_insn_exec_inline(insn, QEMU_PLUGIN_INLINE_ADD_U64, NULL, 1);
 	qemu_plugin_register_vcpu_mem_inline(insn, QEMU_PLUGIN_MEM_RW, QEMU_PLUGIN_INLINE_ADD_U64, NULL, 1);
+	/* what cannot be written: no memory, a constant, and a cell of which half is there */
+	static const uint64_t constant = 1;
+	static char *page;
+	if (!page) {
+		page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		mprotect(page + 4096, 4096, PROT_READ);
+	}
+	qemu_plugin_register_vcpu_tb_exec_inline(tb, QEMU_PLUGIN_INLINE_ADD_U64, (void *)8, 1);
+	qemu_plugin_register_vcpu_tb_exec_inline(tb, QEMU_PLUGIN_INLINE_ADD_U64, (void *)0x4141414141414141, 1);
+	qemu_plugin_register_vcpu_insn_exec_inline(insn, QEMU_PLUGIN_INLINE_ADD_U64, (void *)(uintptr_t)&constant, 1);
+	for (int i = 1; i < 8; i++)
+		qemu_plugin_register_vcpu_insn_exec_inline(insn, QEMU_PLUGIN_INLINE_ADD_U64, page + 4096 - i, 1);
+	qemu_plugin_register_vcpu_insn_exec_inline(insn, QEMU_PLUGIN_INLINE_ADD_U64, page + 4096 - 8, 1);
 #else
 	uint8_t byte;
 	qemu_plugin_u64 none = { NULL, 0 }, good = qemu_plugin_scoreboard_u64(score);
