@@ -9,11 +9,18 @@
 
 QEMU_PLUGIN_EXPORT int qemu_plugin_version = QEMU_PLUGIN_VERSION;
 
+static qemu_plugin_id_t self;
 static struct qemu_plugin_tb *kept_tb;
 static struct qemu_plugin_insn *kept_insn;
 static struct qemu_plugin_register *some;
 static struct qemu_plugin_scoreboard *score;
 static GByteArray *buffer;
+
+#if QEMU_PLUGIN_VERSION >= 7
+#define AND_DATA , NULL
+#else
+#define AND_DATA
+#endif
 
 static void say(const char *what, int64_t value)
 {
@@ -64,6 +71,7 @@ static void ended(void)
 {
 	say("register at the end", qemu_plugin_read_register(some, buffer));
 	say("memory at the end", qemu_plugin_read_memory_vaddr(0x10000, buffer, 1));
+	qemu_plugin_reset(self, NULL AND_DATA);         /* too late */
 	qemu_plugin_scoreboard_free(score);
 	say("cell of what is freed", qemu_plugin_u64_sum(qemu_plugin_scoreboard_u64(score)));
 }
@@ -86,7 +94,6 @@ static void at_exit(void *data)
 	(void)data;
 	ended();
 }
-#define AND_DATA , NULL
 #else
 static void init(qemu_plugin_id_t id, unsigned vcpu)
 {
@@ -105,12 +112,12 @@ static void at_exit(qemu_plugin_id_t id, void *data)
 	(void)id, (void)data;
 	ended();
 }
-#define AND_DATA
 #endif
 
 QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv)
 {
 	(void)info, (void)argc, (void)argv;
+	self = id;
 	buffer = g_byte_array_new();
 	score = qemu_plugin_scoreboard_new(8);
 	qemu_plugin_uninstall(id, NULL AND_DATA);
@@ -121,7 +128,7 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_
 	return 0;
 }
 
-/* complaints: qemu_plugin_uninstall qemu_plugin_register_vcpu_init_cb qemu_plugin_tb_n_insns qemu_plugin_insn_size
+/* complaints: qemu_plugin_uninstall qemu_plugin_reset qemu_plugin_register_vcpu_init_cb qemu_plugin_tb_n_insns qemu_plugin_insn_size
  * qemu_plugin_register_vcpu_insn_exec_cb qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu qemu_plugin_read_register qemu_plugin_scoreboard_find
  * qemu_plugin_u64_get qemu_plugin_u64_sum qemu_plugin_write_register */
 /* expect counted 4:
