@@ -13,6 +13,7 @@
 #include "plugins/include/plugins.h"
 #include "target/linux/linux.h"
 #include "translator/host/host.h"
+#include "translator/intrinsic.h"
 #include "translator/translate.h"
 
 typedef bool Needs(uint64_t pc, void *cpu);
@@ -159,6 +160,8 @@ static bool recognises(void *handle)
 	return false;
 }
 
+static bool explain_read_register(struct Call *call);
+
 static bool load(struct Plugin *plugin, const struct Scan *scan, char **error)
 {
 	struct State *state = g_new0(struct State, 1);
@@ -193,6 +196,7 @@ static bool load(struct Plugin *plugin, const struct Scan *scan, char **error)
 		.owner = plugin, .data = state, .on_translate = any ? on_translate : NULL, .on_exit = state->exit ? on_exit_event : NULL,
 	};
 	plugin->state = state;
+	intrinsic_add((const void *)(uintptr_t)qemulib_read_register, explain_read_register);
 	return true;
 }
 
@@ -340,6 +344,16 @@ int qemulib_read_register(void *cpu, uint8_t *buf, int reg)
 		return read_any_register(cpu, buf, reg);
 	memcpy(buf, (const char *)cpu + at - 1, sizeof(uint64_t));
 	return sizeof(uint64_t);
+}
+
+/* The usual call, of a register that is nothing but 8 bytes. */
+static bool explain_read_register(struct Call *call)
+{
+	const struct Register *reg;
+	uint64_t id;
+
+	return call->constant(call, 2, &id) && call->is_cpu(call, 0) && (reg = register_by_id((int)id)) && register_is_plain(translator.guest, reg) &&
+	       call->store_register(call, (struct Address){ .arg = 1 }, reg) && call->give_constant(call, sizeof(uint64_t));
 }
 
 int qemulib_write_register(void *cpu, const uint8_t *buf, int reg)

@@ -315,6 +315,8 @@ static bool load(struct Plugin *plugin, const struct Scan *scan, char **error)
 		g_free(state);
 		return false;
 	}
+	tcg_explain_registers();
+	tcg_explain_scoreboards();
 	state->next = states;
 	states = state;
 	plugin->state = state;

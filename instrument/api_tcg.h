@@ -136,6 +136,10 @@ void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *insn, e
 void qemu_plugin_register_vcpu_mem_inline(struct qemu_plugin_insn *insn, enum qemu_plugin_mem_rw rw, enum qemu_plugin_op op, void *ptr,
 					  uint64_t imm);
 
+/* Make known what functions do, for callbacks that are put in line. One thread. */
+void tcg_explain_registers(void);
+void tcg_explain_scoreboards(void);
+
 /* Offset from struct Cpu of the cell, which the code that is being translated is going to use. 0 if there is none such, and a line in the log. */
 uint32_t tcg_use_cell(qemu_plugin_u64 entry, const char *function, const void *caller);
 

@@ -8,6 +8,7 @@
 #include "instrument/api_tcg.h"
 #include "instrument/fork.h"
 #include "instrument/log.h"
+#include "translator/intrinsic.h"
 #include "translator/translate.h"
 
 /* A handle is not an address but a number, never that of another scoreboard: the line of slots where the elements are, how many there have been at that
@@ -22,6 +23,7 @@ struct Board {
 	uint32_t size;                  /* bytes of an element */
 	uint32_t next;                  /* line of the next that waits for its code to go, plus one */
 	_Atomic uint64_t used;          /* generation of the code cache in which code began to use it, last, plus one; 0: none does */
+	atomic_bool bound;              /* bodies of callbacks know its slots, and may have something to add: they are not given back */
 };
 static struct Board boards[LINES];      /* the pages of those not there are never touched */
 
@@ -56,6 +58,12 @@ static bool used_by_code(struct Board *board)
 	return atomic_load(&board->used) > instrument_drained();
 }
 
+static void give_back(struct Board *board)
+{
+	if (!board->bound)
+		probe_slots_free(board->slot, board->size);
+}
+
 /* Gives back the slots of those whose code has gone meanwhile. */
 static void sweep(void)
 {
@@ -71,7 +79,7 @@ static void sweep(void)
 			continue;
 		}
 		*link = board->next;
-		probe_slots_free(board->slot, board->size);
+		give_back(board);
 	}
 }
 
@@ -91,6 +99,7 @@ struct qemu_plugin_scoreboard *qemu_plugin_scoreboard_new(size_t element_size)
 	board->slot = slot;
 	board->size = element_size;
 	board->used = 0;
+	board->bound = false;
 	uint64_t handle = new_handle(line, ++board->count);
 	atomic_store(&board->handle, handle);
 	pthread_mutex_unlock(&lock);
@@ -128,7 +137,7 @@ void qemu_plugin_scoreboard_free(struct qemu_plugin_scoreboard *score)
 		board->next = waiting;
 		waiting = board - boards + 1;
 	} else {
-		probe_slots_free(board->slot, board->size);
+		give_back(board);
 	}
 	pthread_mutex_unlock(&lock);
 	if (used && !tcg_ended())
@@ -225,6 +234,65 @@ void qemu_plugin_u64_set(qemu_plugin_u64 entry, unsigned int vcpu_index, uint64_
 
 	if (p)
 		*p = val;
+}
+
+/* The scoreboard that argument 0 is, if there is one: as long as it is that. */
+static struct Board *explain_board(struct Call *call)
+{
+	uint64_t handle, alive;
+	struct Board *board;
+
+	if (!call->constant(call, 0, &handle))
+		return NULL;
+	board = board_of((const struct qemu_plugin_scoreboard *)(uintptr_t)handle);
+	if (!board || !call->word(call, (uintptr_t)&board->handle, sizeof board->handle, &alive) || alive != handle)
+		return NULL;
+	atomic_store(&board->bound, true);
+	return board;
+}
+
+/* The slot of the calling vcpu's own cell, which arguments 0 to 2 name; 0: none. */
+static uint32_t explain_cell(struct Call *call)
+{
+	const struct Board *board = explain_board(call);
+	uint64_t offset;
+
+	if (!board || !call->constant(call, 1, &offset) || !call->is_index(call, 2) || !has_cell(board, offset))
+		return 0;
+	return board->slot + offset;
+}
+
+static bool explain_find(struct Call *call)
+{
+	const struct Board *board = explain_board(call);
+
+	return board && call->is_index(call, 1) && call->give_slot_address(call, board->slot);
+}
+
+static bool explain_add(struct Call *call)
+{
+	uint32_t slot = explain_cell(call);
+	return slot && call->slot_add(call, slot, 3);
+}
+
+static bool explain_get(struct Call *call)
+{
+	uint32_t slot = explain_cell(call);
+	return slot && call->give_slot(call, slot);
+}
+
+static bool explain_set(struct Call *call)
+{
+	uint32_t slot = explain_cell(call);
+	return slot && call->slot_store(call, slot, 3);
+}
+
+void tcg_explain_scoreboards(void)
+{
+	intrinsic_add((const void *)(uintptr_t)qemu_plugin_scoreboard_find, explain_find);
+	intrinsic_add((const void *)(uintptr_t)qemu_plugin_u64_add, explain_add);
+	intrinsic_add((const void *)(uintptr_t)qemu_plugin_u64_get, explain_get);
+	intrinsic_add((const void *)(uintptr_t)qemu_plugin_u64_set, explain_set);
 }
 
 uint64_t qemu_plugin_u64_sum(qemu_plugin_u64 entry)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "instrument/api_tcg.h"
+#include "instrument/byte_array.h"
 #include "instrument/log.h"
 #include "target/linux/linux.h"
 #include "translator/translate.h"
@@ -104,7 +105,13 @@ static inline __attribute__((always_inline)) unsigned read_one(struct qemu_plugi
 
 	if (!reg || !has_buffer(buf, function, caller))
 		return 0;
-	unsigned size = register_read(cpu, reg, bytes);
+	if (G_LIKELY(register_is_plain(cpu->guest, reg))) {
+		uint64_t value;
+		memcpy(&value, (const char *)cpu + reg->offset, sizeof value);
+		byte_array_append_u64(buf, value);
+		return sizeof value;
+	}
+	unsigned size = register_read_any(cpu, reg, bytes);
 	g_byte_array_append(buf, bytes, size);
 	return size;
 }
@@ -143,6 +150,27 @@ int tcg_read_register_int(struct qemu_plugin_register *handle, GByteArray *buf)
 {
 	unsigned size = read_one(handle, buf, TCG_CALLER);
 	return size ? (int)size : -1;
+}
+
+static bool explain_read(struct Call *call, uint64_t result)
+{
+	uint64_t handle, buf;
+	const struct Register *reg;
+
+	return call->constant(call, 0, &handle) && call->constant(call, 1, &buf) &&
+	       (reg = register_of((const struct qemu_plugin_register *)(uintptr_t)handle)) && register_is_plain(translator.guest, reg) &&
+	       byte_array_explain_append(call, buf, reg) && call->give_constant(call, result);
+}
+
+static bool explain_read_bool(struct Call *call) { return explain_read(call, true); }
+static bool explain_read_size(struct Call *call) { return explain_read(call, sizeof(uint64_t)); }
+
+void tcg_explain_registers(void)
+{
+	byte_array_init();
+	intrinsic_add((const void *)(uintptr_t)qemu_plugin_read_register, explain_read_bool);
+	intrinsic_add((const void *)(uintptr_t)tcg_read_register_int, explain_read_size);
+	intrinsic_add((const void *)(uintptr_t)tcg_read_register_early, explain_read_size);
 }
 
 bool qemu_plugin_write_register(struct qemu_plugin_register *handle, GByteArray *buf)

@@ -140,33 +140,87 @@ static Ref argument(struct Ir *ir, enum ProbeArg arg, const struct Probe *probe,
 	return REF_NONE;
 }
 
+/* Whether the arguments of PROBE whose bits are in WHICH are all KIND. */
+static bool all_are(const struct Probe *probe, unsigned which, enum ProbeArg kind)
+{
+	for (unsigned i = 0; i < IR_MAXARGS && probe->args[i] != ARG_END; i++)
+		if (probe->args[i] == kind)
+			which &= ~(1u << i);
+	return !which;
+}
+
+static unsigned count_args(const struct Probe *probe)
+{
+	unsigned n = 0;
+
+	while (n < IR_MAXARGS && probe->args[n] != ARG_END)
+		n++;
+	assert(probe->args[n] == ARG_END);
+	return n;
+}
+
+/* The value of a plain register. */
+static Ref register_value(struct Ir *ir, const struct Register *reg, const struct Site *site)
+{
+	if (reg->offset == offsetof(struct Cpu, pc))
+		return ir_const(ir, site->pc);
+	if (reg->global < 0) {
+		Ref value = ir_temp(ir, IR_INT);
+		ir_get(ir, MEM_64, value, reg->offset);
+		return value;
+	}
+	if (ir_type_class(ir->guest->globals[reg->global].type) == IR_INT)
+		return reg->global;
+	return ir_op1(ir, IR_FBITS, IR_F64, reg->global);
+}
+
+/* Whether what FACTS say of the function of PROBE, which calls others, holds for this probe. */
+static bool holds(const struct Probe *probe, const struct FunctionFacts *facts)
+{
+	return probe->cond == COND_ALWAYS && all_are(probe, facts->is_cpu, ARG_CPU) && all_are(probe, facts->is_index, ARG_INDEX) &&
+	       (!facts->nstates || probe->access != PROBE_NOTHING) && count_args(probe) + facts->nstates <= IR_MAXARGS;
+}
+
 static void emit_call(struct Ir *ir, const struct Probe *probe, const struct Site *site)
 {
 	static const uint8_t access_flags[] = {
 		[PROBE_NOTHING] = 0, [PROBE_REGISTERS] = IRC_READS, [PROBE_REGISTERS_WRITE] = IRC_READS | IRC_WRITES,
 	};
 	Ref args[IR_MAXARGS], slot = REF_NONE;
-	unsigned n = 0, mark = probe->mark, flags = access_flags[probe->access] | (probe->fp ? IRC_FP : 0);
-	struct FunctionFacts facts = { .reads = 0xff };
+	unsigned n = count_args(probe), mark = probe->mark, flags = access_flags[probe->access] | (probe->fp ? IRC_FP : 0);
+	struct FunctionFacts facts = { 0 };
+	bool known = host && host->examine && host->examine(probe->fn, &facts);
+	bool sees_cpu = false;
 
-	/* a function that calls nothing cannot ask for registers, and what it does not read need not be there */
-	if (host && host->examine && host->examine(probe->fn, &facts)) {
-		bool sees_cpu = false;
-		if (facts.empty)
-			return;
-		for (unsigned i = 0; i < IR_MAXARGS && probe->args[i] != ARG_END; i++)
-			sees_cpu |= probe->args[i] == ARG_CPU && facts.reads >> i & 1;
+	for (unsigned i = 0; i < n; i++)
+		sees_cpu |= probe->args[i] == ARG_CPU && facts.reads >> i & 1;
+	if (known && facts.body && (sees_cpu || !holds(probe, &facts)))
+		known = false;
+	if (known && facts.empty)
+		return;
+	/* a function that calls nothing else cannot ask for registers, and what it does not read need not be there */
+	if (known && !facts.guarded) {
 		flags = sees_cpu ? flags & ~IRC_FP : 0;
 		mark = 0;
 	}
-	for (; n < IR_MAXARGS && probe->args[n] != ARG_END; n++)
-		args[n] = facts.reads >> n & 1 ? argument(ir, probe->args[n], probe, site) : ir_const(ir, 0);
-	assert(probe->args[n] == ARG_END);
+	for (unsigned i = 0; i < n; i++)
+		args[i] = !known || facts.guarded || facts.reads >> i & 1 ? argument(ir, probe->args[i], probe, site) : ir_const(ir, 0);
+	if (known && facts.body)
+		for (unsigned i = 0; i < facts.nstates; i++)
+			args[n + i] = register_value(ir, facts.state[i], site);
 	if (probe->cond != COND_ALWAYS) {
 		slot = ir_temp(ir, IR_INT);
 		struct Ins *get = ir_append(ir, IR_SLOTGET, IR_I64);
 		get->d = slot;
 		get->imm = probe->slot;
+	}
+	if (known && facts.body) {
+		struct IrCall *body = ir_call(ir, REF_NONE, probe->fn, probe->name, IRC_PROBE | flags, n + facts.nstates, args);
+		body->owner = probe->owner;
+		body->body = facts.body;
+		body->nstates = facts.nstates;
+		body->mark = mark;
+		return;
 	}
 	if (mark)
 		ir_put(ir, MEM_8, offsetof(struct Cpu, in_probe), ir_const(ir, mark));

@@ -406,7 +406,10 @@ static bool open_library(struct Plugin *plugin, char **error)
 	if (!scan_library(plugin->path, true, &scan, error))
 		return false;
 	struct Calling outer = calling_enter(plugin, "constructor");
-	plugin->handle = dlopen(plugin->path, RTLD_LAZY | RTLD_LOCAL);
+	/* what is bound now will not change; a library that lacks something is opened to see what */
+	plugin->handle = dlopen(plugin->path, RTLD_NOW | RTLD_LOCAL);
+	if (!plugin->handle)
+		plugin->handle = dlopen(plugin->path, RTLD_LAZY | RTLD_LOCAL);
 	calling_leave(outer);
 	if (!plugin->handle) {
 		const char *text = dlerror();

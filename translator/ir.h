@@ -154,6 +154,11 @@ struct IrCall {
 	uint8_t nargs;
 	Ref args[IR_MAXARGS];   /* REF_CPU in place of a variable passes the struct Cpu pointer */
 	void *owner;            /* probes: the plugin, for crash reports; else NULL */
+	/* FunctionFacts.body: what the function does is emitted in place of the call; NULL: it is not that certain. The last NSTATES arguments are
+	 * not the function's, but the guest registers that the body reads. If it is guarded, the rest says how the function is called */
+	const void *body;
+	uint8_t nstates;
+	uint8_t mark;           /* what Cpu.in_probe says while it is; 0: it is left alone */
 };
 enum { REF_CPU = 0x7ffe };
 

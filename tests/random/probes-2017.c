@@ -2,7 +2,7 @@
 /* Probes of the 2017 interface at random places, chosen by the seed in args= ("N" or "N,trace"). See probes.h. What the library is, the build says:
  *
  *     ACCESS=0, 1, 2  callbacks look at no register, read them, write them (and memory)
- *     SHORT           callbacks only add up, short enough to be put in line
+ *     SHORT           callbacks only add up, short enough to be put in line; with ACCESS=1 registers too, SHORT says which
  *     STATIC          needs are asked at translation only
  *     MODEL           needs are always true, and callbacks look up the choice */
 #include <stdarg.h>
@@ -57,7 +57,7 @@ static uint64_t get_all(void *cpu)
 }
 
 /* A hash of some registers, sometimes of all. */
-static uint64_t look(uint64_t pc, void *cpu, unsigned kind)
+static inline uint64_t look(uint64_t pc, void *cpu, unsigned kind)
 {
 	uint64_t random = lot(pc, kind), hash = 0;
 
@@ -151,7 +151,23 @@ static uint64_t blocks;
 
 #ifdef SHORT
 
-static uint64_t insns, addresses, bytes, stores;
+static uint64_t insns, addresses, bytes, stores, registers, products;
+
+/* The Nth register; those that are given are constants. */
+#define REGISTER(n) ((SHORT * 5 + (n) * 11) % RISCV64_CSR_REGNUM)
+
+#if ACCESS > 0
+static inline uint64_t read_short(void *cpu, unsigned reg)
+{
+	uint64_t value;
+
+	qemulib_read_register(cpu, (uint8_t *)&value, reg);
+	return value;
+}
+#define READ_SHORT(cpu, n) read_short(cpu, REGISTER(n))
+#else
+#define READ_SHORT(cpu, n) (0)
+#endif
 
 void plugin_before_insn(uint64_t pc, void *cpu)
 {
@@ -163,6 +179,7 @@ void plugin_before_insn(uint64_t pc, void *cpu)
 	(void)pc;
 #endif
 	insns++;
+	registers += READ_SHORT(cpu, 0);
 }
 
 void plugin_before_mem(uint64_t pc, void *cpu, uint64_t vaddr, int size, bool is_store)
@@ -177,6 +194,7 @@ void plugin_before_mem(uint64_t pc, void *cpu, uint64_t vaddr, int size, bool is
 	addresses += vaddr;
 	bytes += size;
 	stores += is_store;
+	products ^= READ_SHORT(cpu, 1) * READ_SHORT(cpu, 2);
 }
 
 bool plugin_needs_before_tb(uint64_t pc, void *cpu)
@@ -193,6 +211,7 @@ void plugin_before_tb(uint64_t pc, void *cpu)
 void plugin_exit(void)
 {
 	say("insns %" PRIu64 " addresses %" PRIx64 " bytes %" PRIu64 " stores %" PRIu64 "\n", insns, addresses, bytes, stores);
+	say("registers %016" PRIx64 " products %016" PRIx64 "\n", registers, products);
 }
 
 #else

@@ -24,7 +24,7 @@ struct Piece {
 
 /* What the inline operations work on, of the one vcpu. */
 struct Cells {
-	uint64_t sum, last, gate, bytes, insns, blocks;
+	uint64_t sum, last, gate, bytes, insns, blocks, adds, mixed, addresses;
 };
 static struct qemu_plugin_scoreboard *score;
 static struct Cells modelled;
@@ -48,12 +48,14 @@ static void say(const char *format, ...)
 }
 
 enum Kind {
-	CALL, READ, WRITE, COUNT, STORE, GATE, MATCH, INSN_KINDS,
-	MEM_CALL = INSN_KINDS, MEM_READ, MEM_COUNT, MEM_STORE, KINDS,
-	BLOCK_SUM = KINDS, BLOCK_CALL, BLOCK_READ, BLOCK_GATE,
+	CALL, READ, WRITE, COUNT, STORE, GATE, MATCH, SHORT_READ, SHORT_ADD, SHORT_MIX, INSN_KINDS,
+	MEM_CALL = INSN_KINDS, MEM_READ, MEM_COUNT, MEM_STORE, MEM_SHORT, KINDS,
+	BLOCK_SUM = KINDS, BLOCK_CALL, BLOCK_READ, BLOCK_GATE, ALL_KINDS,
 };
+_Static_assert((int)ALL_KINDS <= (int)EVENTS, "room in the account");
 static const char *const kind_names[KINDS] = {
-	"call", "read", "write", "count", "store", "gate", "match", "mem call", "mem read", "mem count", "mem store",
+	"call", "read", "write", "count", "store", "gate", "match", "short read", "short add", "short mix",
+	"mem call", "mem read", "mem count", "mem store", "mem short",
 };
 
 /* -- registers ---------------------------------------------------------------------------------------------------- */
@@ -116,6 +118,52 @@ static uint64_t look(const struct Site *site, unsigned kind, uint32_t without)
 	return hash;
 }
 
+/* -- callbacks short enough to be put in line; what they use changes now and then --------------------------------------------- */
+
+static struct qemu_plugin_register *short_register;
+static qemu_plugin_u64 sum_cell, adds_cell, mixed_cell;
+static uint64_t short_sum;
+
+static void change_register(void)
+{
+	static unsigned at = 10, count;
+
+	if (!short_register || ++count % 64 == 0)
+		short_register = registers[at = (at + 7) % FCSR];
+}
+
+static void on_short_read(unsigned vcpu, void *data)
+{
+	uint64_t value;
+
+	(void)vcpu, (void)data;
+	g_byte_array_set_size(buffer, 0);
+	qemu_plugin_read_register(short_register, buffer);
+	memcpy(&value, buffer->data, sizeof value);
+	short_sum += value;
+}
+
+static void on_short_add(unsigned vcpu, void *data)
+{
+	(void)data;
+	qemu_plugin_u64_add(adds_cell, vcpu, 3);
+	qemu_plugin_u64_add(sum_cell, vcpu, 1);
+}
+
+static void on_short_mix(unsigned vcpu, void *data)
+{
+	(void)data;
+	qemu_plugin_u64_set(mixed_cell, vcpu, qemu_plugin_u64_get(mixed_cell, vcpu) * 3 + qemu_plugin_u64_get(adds_cell, vcpu));
+}
+
+static void on_mem_short(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t vaddr, void *data)
+{
+	struct Cells *c = qemu_plugin_scoreboard_find(score, vcpu);
+
+	(void)info, (void)data;
+	c->addresses += vaddr;
+}
+
 /* -- what callbacks do; vcpu is always 0 ------------------------------------------------------------------------------ */
 
 static void on_call(unsigned vcpu, void *data)
@@ -123,6 +171,7 @@ static void on_call(unsigned vcpu, void *data)
 	const struct Site *site = data;
 
 	(void)vcpu;
+	change_register();
 	if (running && site->pc - running->start >= running->end - running->start)
 		complain("instruction outside its block", site->pc, running->start);
 	note(CALL, kind_names[CALL], site->pc, 0);
@@ -289,6 +338,18 @@ static void insert(struct qemu_plugin_insn *insn, struct Site *site, enum Kind k
 		qemu_plugin_register_vcpu_insn_exec_cond_cb(insn, on_match, QEMU_PLUGIN_CB_NO_REGS, condition(site), CELL(last),
 							    stored(site, MATCH), site);
 		break;
+	case SHORT_READ:
+		qemu_plugin_register_vcpu_insn_exec_cb(insn, on_short_read, QEMU_PLUGIN_CB_R_REGS, NULL);
+		break;
+	case SHORT_ADD:
+		qemu_plugin_register_vcpu_insn_exec_cb(insn, on_short_add, QEMU_PLUGIN_CB_NO_REGS, NULL);
+		break;
+	case SHORT_MIX:
+		qemu_plugin_register_vcpu_insn_exec_cb(insn, on_short_mix, QEMU_PLUGIN_CB_NO_REGS, NULL);
+		break;
+	case MEM_SHORT:
+		qemu_plugin_register_vcpu_mem_cb(insn, on_mem_short, QEMU_PLUGIN_CB_NO_REGS, rw, NULL);
+		break;
 	case MEM_CALL:
 		qemu_plugin_register_vcpu_mem_cb(insn, on_mem_call, QEMU_PLUGIN_CB_NO_REGS, rw, site);
 		break;
@@ -338,6 +399,12 @@ static void model_insn(unsigned vcpu, void *data)
 			if (++modelled.gate >= GATE_LIMIT)
 				on_gate(vcpu, data);
 			break;
+		case SHORT_READ: on_short_read(vcpu, data); break;
+		case SHORT_ADD:
+			modelled.adds += 3;
+			modelled.sum++;
+			break;
+		case SHORT_MIX: modelled.mixed = modelled.mixed * 3 + modelled.adds; break;
 		default:
 			if (holds(condition(site), modelled.last, stored(site, MATCH)))
 				on_match(vcpu, data);
@@ -358,6 +425,7 @@ static void model_access(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t vad
 		case MEM_CALL: on_mem_call(vcpu, info, vaddr, data); break;
 		case MEM_READ: on_mem_read(vcpu, info, vaddr, data); break;
 		case MEM_COUNT: modelled.bytes += added(site, MEM_COUNT); break;
+		case MEM_SHORT: modelled.addresses += vaddr; break;
 		default: modelled.last = stored(site, MEM_STORE);
 		}
 	}
@@ -444,8 +512,10 @@ static void translated(struct qemu_plugin_tb *tb, void *userdata)
 	struct Piece piece = { qemu_plugin_tb_vaddr(tb), qemu_plugin_insn_vaddr(last) + qemu_plugin_insn_size(last), n };
 
 	(void)userdata;
-	if (!buffer)
+	if (!buffer) {
 		find_registers();
+		change_register();
+	}
 	if (!model)
 		insert_block(tb, keep(&pieces, piece.start, &piece, sizeof piece));
 	for (size_t i = 0; i < n; i++) {
@@ -478,6 +548,7 @@ static void ended(void *userdata)
 	(void)userdata;
 	print_account(kind_names, KINDS);
 	say("sum %" PRIu64 " last %" PRIu64 " gate %" PRIu64 " bytes %" PRIu64 "\n", c->sum, c->last, c->gate, c->bytes);
+	say("short %016" PRIx64 " adds %" PRIu64 " mixed %016" PRIx64 " addresses %016" PRIx64 "\n", short_sum, c->adds, c->mixed, c->addresses);
 	if (everywhere(BLOCK_SUM))
 		say("instructions %" PRIu64 "\n", c->insns);
 	if (everywhere(BLOCK_GATE) && everywhere(BLOCK_CALL) && !model &&
@@ -496,6 +567,9 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_
 				return fprintf(stderr, "probes: seed=N, model=on and trace=on are what it takes, not '%s'\n", argv[i]);
 	}
 	score = qemu_plugin_scoreboard_new(sizeof(struct Cells));
+	sum_cell = CELL(sum);
+	adds_cell = CELL(adds);
+	mixed_cell = CELL(mixed);
 	qemu_plugin_register_vcpu_tb_trans_cb(id, translated, NULL);
 	qemu_plugin_register_atexit_cb(id, ended, NULL);
 	return 0;

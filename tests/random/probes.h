@@ -63,7 +63,7 @@ static inline unsigned writable(uint64_t random)
 
 /* -- the account ------------------------------------------------------------------------------------------------------ */
 
-enum { EVENTS = 16 };
+enum { EVENTS = 24 };
 struct Account {
 	uint64_t count, hash;
 } account[EVENTS];

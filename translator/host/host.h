@@ -72,6 +72,12 @@ struct FunctionFacts {
 	bool constant;                  /* it has no effect, and returns VALUE */
 	uint8_t reads;                  /* which of its first six arguments it looks at, bit by position */
 	uint64_t value;
+	/* What it is if the following holds; NULL: it needs nothing further. For IrCall.body; never freed */
+	const void *body;
+	uint8_t is_cpu, is_index;       /* arguments, bit by position, that are the struct Cpu of the cpu at work, and its index */
+	uint8_t nstates;                /* guest registers that it reads, all of them plain ones: those of STATE */
+	const struct Register *const *state;
+	bool guarded;                   /* it may be called all the same, then as any function */
 };
 
 struct Host {

@@ -82,18 +82,22 @@ bool x86_adds_nothing(const struct Gen *g)
 	return !g->nadditions && g->ncollectors == g->ncarried;
 }
 
-/* Whether something is still to be added to the slot at OFFSET. */
-static bool is_late(const struct Gen *g, uint32_t offset)
-{
-	const struct Addition slot = { .cell = offset, .in_cpu = true };
+bool x86_cells_overlap(const struct Addition *a, const struct Addition *b) { return overlaps(a, b); }
 
+bool x86_is_late(const struct Gen *g, const struct Addition *cell)
+{
 	for (unsigned i = 0; i < g->nadditions; i++)
-		if (overlaps(&g->additions[i], &slot))
+		if (overlaps(&g->additions[i], cell))
 			return true;
 	for (unsigned k = 0; k < g->ncollectors; k++)
-		if (overlaps(&g->collectors[k].of, &slot))
+		if (overlaps(&g->collectors[k].of, cell))
 			return true;
 	return false;
+}
+
+static bool slot_is_late(const struct Gen *g, uint32_t offset)
+{
+	return x86_is_late(g, &(struct Addition){ .cell = offset, .in_cpu = true });
 }
 
 void x86_add(struct Gen *g, struct Addition addition)
@@ -117,6 +121,27 @@ void x86_add(struct Gen *g, struct Addition addition)
 		x86_make_additions(g);
 }
 
+void x86_add_register(struct Gen *g, struct Addition addition, int reg)
+{
+	enum Alu alu = addition.amount < 0 ? ALU_SUB : ALU_ADD;
+	unsigned w = addition.wide ? X_W : 0;
+	struct Rm to = cell_of(&addition);
+	bool other = false;
+
+	for (unsigned i = 0; i < g->nadditions; i++)
+		other |= overlaps(&g->additions[i], &addition) && !same_cell(&g->additions[i], &addition);
+	for (unsigned k = 0; k < g->ncollectors; k++)
+		if (same_cell(&g->collectors[k].of, &addition))
+			to = rm_reg(g->collectors[k].reg);
+		else
+			other |= overlaps(&g->collectors[k].of, &addition);
+	if (other)
+		x86_make_additions(g);
+	asm_alu_store(g->as, alu, w, to, reg);
+	if (!translator.defer)
+		x86_make_additions(g);
+}
+
 void x86_settle(struct Gen *g, const struct Ins *ins)
 {
 	const struct Ins *next = ins + 1;
@@ -126,7 +151,7 @@ void x86_settle(struct Gen *g, const struct Ins *ins)
 	case IR_CALL: case IR_HEAT: case IR_RAISE: case IR_GUARD:       /* see to it themselves */
 		return;
 	case IR_SLOTGET: case IR_SLOTPUT:
-		if (!is_late(g, ins->imm))
+		if (!slot_is_late(g, ins->imm))
 			return;
 		break;
 	case IR_STORE:
@@ -191,7 +216,7 @@ unsigned x86_find_collectors(struct Gen *g, const unsigned *weight, struct Colle
 
 	for (unsigned at = 0; at < ir->nins; at++) {
 		const struct Ins *ins = &ir->ins[at];
-		struct Addition additions[MAX_CALL_ADDITIONS];
+		struct Addition cells[MAX_CALL_CELLS];
 		int count = 0;
 
 		label += ins->op == IR_LABEL;
@@ -204,14 +229,17 @@ unsigned x86_find_collectors(struct Gen *g, const unsigned *weight, struct Colle
 			c->seen = true;
 		}
 		if (ins->op == IR_CALL && ins->cond == COND_ALWAYS)
-			count = x86_call_additions(g, ins, additions);
+			count = x86_call_cells(g, ins, cells);
 		else if (ins->op == IR_SLOTADD || ins->op == IR_HOSTADD)
-			count = x86_ins_addition(g, ins, additions);
+			count = x86_ins_addition(g, ins, cells);
 		if (count < 0)
 			return 0;
-		for (int i = 0; i < count; i++)
-			if (!note(list, &n, additions[i], weight ? weight[at] : 1, label))
+		for (int i = 0; i < count; i++) {
+			struct Candidate *c = note(list, &n, cells[i], cells[i].looks ? 0 : weight ? weight[at] : 1, label);
+			if (!c)
 				return 0;
+			c->seen |= cells[i].looks;
+		}
 	}
 	for (unsigned i = 0; i < n;)
 		if (list[i].seen || (g->ncarried && overlaps(&list[i].of, &backend.carried)))

@@ -69,6 +69,8 @@ struct Addition {
 	uint64_t cell;          /* host address, or offset in struct Cpu */
 	bool in_cpu;
 	bool wide;              /* 8 bytes, else 4 */
+	bool by_register;       /* how many times a register that goes with this */
+	bool looks;             /* nothing is added, but somebody looks at the cell or sets it */
 	int32_t amount;
 };
 
@@ -134,7 +136,7 @@ struct Collector {
 	struct Addition of;     /* without the amount */
 	int8_t reg;             /* what is still to be added */
 };
-enum { MAX_ADDITIONS = 4, MAX_COLLECTORS = 3, MAX_CALL_ADDITIONS = 12 };
+enum { MAX_ADDITIONS = 4, MAX_COLLECTORS = 3, MAX_CALL_CELLS = 80 };
 
 struct Gen {
 	struct Ir *ir;
@@ -238,6 +240,15 @@ void x86_emit_memory(struct Gen *g, struct Ins *ins);
 void x86_emit_float(struct Gen *g, struct Ins *ins);
 void x86_emit_control(struct Gen *g, struct Ins *ins);
 void x86_emit_call(struct Gen *g, struct Ins *ins);
+/* A call that the NJUMPS jumps JUMPS into the cold section lead to: that path keeps everything, so that the fast one loses nothing, and comes back to where hot code
+ * now ends. */
+void x86_emit_cold_call(struct Gen *g, const unsigned *jumps, unsigned njumps, const struct IrCall *call);
+
+/* -- emit_leaf.c */
+/* Emits what the function does in place of the call INS, if that can be done. */
+bool x86_emit_leaf(struct Gen *g, const struct Ins *ins);
+/* The cells that the call INS adds to, or looks at or sets, if that is all that it does with memory, and it does not look at those it adds to: how many, or -1. */
+int x86_call_cells(struct Gen *g, const struct Ins *ins, struct Addition cells[MAX_CALL_CELLS]);
 
 /* Compares for the current instruction; returns the condition code for COND. */
 enum Cc x86_compare(struct Gen *g, enum IrType type, enum IrCond cond, Ref a, Ref b);
@@ -259,6 +270,10 @@ void x86_hot(struct Cpu *cpu);
 /* -- additions.c. They change the flags, and no register. */
 /* Puts off an addition, or makes it now. */
 void x86_add(struct Gen *g, struct Addition addition);
+/* Adds integer register REG, or subtracts it if the amount is negative. */
+void x86_add_register(struct Gen *g, struct Addition addition, int reg);
+bool x86_is_late(const struct Gen *g, const struct Addition *cell);     /* whether something is still to be added to it */
+bool x86_cells_overlap(const struct Addition *a, const struct Addition *b);
 void x86_emit_additions(struct Gen *g);         /* emits those put off, on a way out; no change of state */
 void x86_leave_additions(struct Gen *g);        /* emits those and all that is collected, on a way out by an indirect jump; no change of state */
 void x86_make_additions(struct Gen *g);         /* makes all for good */
@@ -268,9 +283,8 @@ void x86_flush_collectors(struct Gen *g);       /* the rest, also on a way that 
 void x86_choose_carried(struct Gen *g);         /* if there is none yet */
 /* The counters of a region that are worth a register, those with most USES first, by the WEIGHT of each instruction. None if something in it looks at counters. */
 unsigned x86_find_collectors(struct Gen *g, const unsigned *weight, struct Collector *found, unsigned *uses);
-/* What the SLOTADD or HOSTADD, or the call INS, adds if all it does is adding numbers to cells that are known: how many, or -1. */
+/* What the SLOTADD or HOSTADD INS adds, if that is a number: 1, or -1. */
 int x86_ins_addition(struct Gen *g, const struct Ins *ins, struct Addition *addition);
-int x86_call_additions(struct Gen *g, const struct Ins *ins, struct Addition additions[MAX_CALL_ADDITIONS]);
 void x86_settle(struct Gen *g, const struct Ins *ins);  /* makes them if INS, which comes next and is no MARK, may look at or leave them behind; if there are any */
 
 /* -- records.c */

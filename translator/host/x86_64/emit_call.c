@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Calls from translated code to C: in line with the caller-saved registers put away, or out of line with all registers kept. */
 #include "translator/host/x86_64/backend.h"
-#include "translator/host/x86_64/leaf.h"
 
 static void fp_out(struct Gen *g)
 {
@@ -80,15 +79,24 @@ void x86_call_saved(struct Gen *g, const void *fn, const struct CallArg *args, u
 	call_thunk(g, fn);
 }
 
-/* A call that the jump JUMP into the cold section leads to: that path keeps everything, so that the fast one loses nothing. */
-static void emit_cold_call(struct Gen *g, unsigned jump, const struct IrCall *call)
+static void set_mark(struct Gen *g, const struct IrCall *call, uint8_t mark)
+{
+	if (!call->mark)
+		return;
+	asm_op(g->as, 0xc6, 0, CPU_MEM(in_probe), 1);
+	asm_8(g->as, mark);
+}
+
+void x86_emit_cold_call(struct Gen *g, const unsigned *jumps, unsigned njumps, const struct IrCall *call)
 {
 	struct CallArg args[IR_MAXARGS];
+	unsigned nargs = call->nargs - call->nstates;
 
 	x86_begin_cold(g);
-	x86_cold_here(g, jump);
+	for (unsigned i = 0; i < njumps; i++)
+		x86_cold_here(g, jumps[i]);
 	x86_flush_collectors(g);
-	for (unsigned i = 0; i < call->nargs; i++) {
+	for (unsigned i = 0; i < nargs; i++) {
 		Ref r = call->args[i];
 		if (r == REF_CPU)
 			args[i] = (struct CallArg){ .kind = ARG_CPU };
@@ -103,12 +111,14 @@ static void emit_cold_call(struct Gen *g, unsigned jump, const struct IrCall *ca
 		x86_store_all(g);
 		x86_store_pc(g, false);
 	}
-	pass_saved(g, args, call->nargs);
+	pass_saved(g, args, nargs);
+	set_mark(g, call, call->mark);
 	if (switches_fp(call))
 		fp_out(g);
 	call_thunk(g, call->fn);
 	if (switches_fp(call))
 		fp_in(g);
+	set_mark(g, call, 0);
 	if (call->flags & IRC_WRITES)
 		for (unsigned class = 0; class < 2; class++)
 			for (int r = 0; r < 16; r++) {
@@ -130,7 +140,8 @@ static void emit_conditional(struct Gen *g, struct Ins *ins, const struct IrCall
 		x86_exact_all(g);
 	x86_collect_additions(g);
 	enum Cc cc = x86_compare(g, ins->type, ins->cond, ins->a[0], ins->a[1]);
-	emit_cold_call(g, x86_jcc_cold(g, cc), call);
+	unsigned jump = x86_jcc_cold(g, cc);
+	x86_emit_cold_call(g, &jump, 1, call);
 }
 
 void x86_emit_heat(struct Gen *g, struct Ins *ins)
@@ -258,117 +269,11 @@ static void forget(struct Gen *g, const struct IrCall *call)
 	}
 }
 
-/* -- bodies of short functions --------------------------------------------------------------------------------------------------------- */
-
-/* The register that argument register REG of a function is when its body is emitted for CALL. */
-static int leaf_argument(struct Gen *g, const struct IrCall *call, const struct Leaf *leaf, int reg)
-{
-	unsigned i = 0;
-	int to;
-
-	while (i < call->nargs && arg_regs[i] != reg)
-		i++;
-	if (i == call->nargs)
-		return x86_scratch(g, IR_INT);
-	Ref r = call->args[i];
-	if (ref_is_var(r) && !(leaf->writes >> reg & 1))
-		return x86_use(g, r);
-	if (ref_is_var(r)) {
-		int from = x86_use(g, r);
-		to = x86_scratch(g, IR_INT);
-		asm_mov(g->as, to, from);
-		return to;
-	}
-	to = x86_scratch(g, IR_INT);
-	if (r == REF_CPU)
-		asm_lea(g->as, X_W, to, cpu_mem(0));
-	else
-		asm_mov_imm(g->as, to, ir_value(g->ir, r));
-	return to;
-}
-
-/* The leaf whose body can stand for the call INS, or NULL. It can look at guest state by the cpu's pointer alone, and at counters. */
-static const struct Leaf *leaf_of(struct Gen *g, const struct Ins *ins)
-{
-	const struct IrCall *call = &g->ir->calls[ins->imm];
-
-	if (!translator.inlines || ins->cond != COND_ALWAYS || ins->d != REF_NONE || !(call->flags & IRC_PROBE) || call->flags & IRC_RAISES)
-		return NULL;
-	const struct Leaf *leaf = x86_leaf(call->fn);
-	if (!leaf->good || !x86_leaf_reachable(leaf, g->exec))
-		return NULL;
-	for (unsigned i = 0; i < call->nargs; i++)
-		if (reads_globals(call) && call->args[i] == REF_CPU && leaf->reads >> arg_regs[i] & 1)
-			return NULL;
-	return leaf;
-}
-
-/* What INSN of Leaf.adds adds when it is called so; false if that is no number or too large a one. */
-static bool addend(struct Gen *g, const struct IrCall *call, const struct LeafInsn *insn, int32_t *amount)
-{
-	int64_t value = x86_leaf_addend(insn);
-
-	if (!insn->digit) {
-		unsigned i = 0;
-		while (i < call->nargs && arg_regs[i] != insn->reg)
-			i++;
-		if (i == call->nargs || !ref_is_const(call->args[i]))
-			return false;
-		value *= ir_value(g->ir, call->args[i]);
-	}
-	if (!(insn->op & X_W))
-		value = (int32_t)value;
-	*amount = value;
-	return *amount == value;
-}
-
-int x86_call_additions(struct Gen *g, const struct Ins *ins, struct Addition additions[MAX_CALL_ADDITIONS])
-{
-	const struct Leaf *leaf = leaf_of(g, ins);
-
-	if (!leaf || !leaf->adds)
-		return -1;
-	for (unsigned i = 0; i < leaf->n; i++) {
-		const struct LeafInsn *insn = &leaf->insn[i];
-		additions[i] = (struct Addition){ .cell = (uintptr_t)insn->rm.target, .wide = insn->op & X_W };
-		if (!addend(g, &g->ir->calls[ins->imm], insn, &additions[i].amount))
-			return -1;
-	}
-	return leaf->n;
-}
-_Static_assert((int)LEAF_INSNS <= (int)MAX_CALL_ADDITIONS, "room for what a leaf adds");
-
-/* Emits what the function does in place of the call if it is a leaf. */
-static bool emit_leaf(struct Gen *g, const struct Ins *ins)
-{
-	struct Addition additions[MAX_CALL_ADDITIONS];
-	const struct IrCall *call = &g->ir->calls[ins->imm];
-	int8_t map[NREGS];
-
-	int count = x86_call_additions(g, ins, additions);
-	for (int i = 0; i < count; i++)
-		x86_add(g, additions[i]);
-	if (count >= 0)
-		return true;
-	const struct Leaf *leaf = leaf_of(g, ins);
-	if (!leaf)
-		return false;
-	if (leaf->memory)
-		x86_make_additions(g);
-	for (int r = 0; r < NREGS; r++)
-		if ((leaf->reads | leaf->writes) >> r & 1)
-			map[r] = leaf->reads >> r & 1 ? leaf_argument(g, call, leaf, r) : x86_scratch(g, IR_INT);
-	if (leaf->memory)
-		x86_record_inline(g, call->fn);
-	x86_leaf_emit(g->as, leaf, map);
-	return true;
-}
-
 void x86_emit_call(struct Gen *g, struct Ins *ins)
 {
 	const struct IrCall *call = &g->ir->calls[ins->imm];
 
-	if (emit_leaf(g, ins))
+	if (x86_emit_leaf(g, ins))
 		return;
 	if (ins->a[0] != REF_NONE && ins->cond < COND_ALWAYS) {
 		emit_conditional(g, ins, call);

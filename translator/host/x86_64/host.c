@@ -254,14 +254,16 @@ static void chain(struct ExitSite *site, struct Block *block)
 
 static bool examine(const void *fn, struct FunctionFacts *facts)
 {
-	static const uint8_t registers[IR_MAXARGS] = { RDI, RSI, RDX, RCX, R8, R9 };
 	const struct Leaf *leaf = x86_leaf(fn);
 
 	if (!translator.inlines || !leaf->good)
 		return false;
-	*facts = (struct FunctionFacts){ .leaf = true, .empty = leaf->n == 0, .constant = leaf->constant, .value = leaf->value };
+	*facts = (struct FunctionFacts){
+		.leaf = true, .empty = leaf->n == 0 && !leaf->nguards, .constant = leaf->constant, .value = leaf->value, .body = leaf->calls ? leaf : NULL,
+		.is_cpu = leaf->cpu_args, .is_index = leaf->index_args, .nstates = leaf->nstates, .state = leaf->state, .guarded = leaf->nguards,
+	};
 	for (unsigned i = 0; i < IR_MAXARGS; i++)
-		facts->reads |= (leaf->reads >> registers[i] & 1) << i;
+		facts->reads |= (leaf->reads >> (LEAF_ARG + i) & 1) << i;
 	return true;
 }
 
