@@ -190,6 +190,7 @@ static void emit_call(struct Ir *ir, const struct Probe *probe, const struct Sit
 	unsigned n = count_args(probe), mark = probe->mark, flags = access_flags[probe->access] | (probe->fp ? IRC_FP : 0);
 	struct FunctionFacts facts = { 0 };
 	bool known = host && host->examine && host->examine(probe->fn, &facts);
+	unsigned index_args = 0;
 	bool sees_cpu = false;
 
 	for (unsigned i = 0; i < n; i++)
@@ -203,8 +204,11 @@ static void emit_call(struct Ir *ir, const struct Probe *probe, const struct Sit
 		flags = sees_cpu ? flags & ~IRC_FP : 0;
 		mark = 0;
 	}
-	for (unsigned i = 0; i < n; i++)
-		args[i] = !known || facts.guarded || facts.reads >> i & 1 ? argument(ir, probe->args[i], probe, site) : ir_const(ir, 0);
+	for (unsigned i = 0; i < n; i++) {
+		bool read = !known || facts.reads >> i & 1, index = probe->args[i] == ARG_INDEX;
+		args[i] = read || (facts.guarded && !index) ? argument(ir, probe->args[i], probe, site) : ir_const(ir, 0);
+		index_args |= (!read && index) << i;
+	}
 	if (known && facts.body)
 		for (unsigned i = 0; i < facts.nstates; i++)
 			args[n + i] = register_value(ir, facts.state[i], site);
@@ -219,6 +223,7 @@ static void emit_call(struct Ir *ir, const struct Probe *probe, const struct Sit
 		body->owner = probe->owner;
 		body->body = facts.body;
 		body->nstates = facts.nstates;
+		body->index_args = index_args;
 		body->mark = mark;
 		return;
 	}

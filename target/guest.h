@@ -49,6 +49,7 @@ struct Cpu {
 	uint32_t host_fp_outer;         /* the host's own, while inside */
 	uint8_t host_fp_known;          /* host back end: exception flags in the host's register, if it knows them */
 	uint8_t host_fp_traps;          /* host back end: how often that has changed under it */
+	uint8_t unsure;                 /* host back end: what a callback's body took for granted may have changed since it was looked at */
 	uint64_t fault_addr;
 	int fault_signal, fault_code;   /* host signal and si_code of the last memory fault: SIGSEGV or SIGBUS */
 	uint64_t spill[8];              /* scratch of the host back end */

@@ -158,6 +158,7 @@ struct IrCall {
 	 * not the function's, but the guest registers that the body reads. If it is guarded, the rest says how the function is called */
 	const void *body;
 	uint8_t nstates;
+	uint8_t index_args;     /* arguments, bit by position, that are Cpu.index when the function is called; the body does not read them */
 	uint8_t mark;           /* what Cpu.in_probe says while it is; 0: it is left alone */
 };
 enum { REF_CPU = 0x7ffe };

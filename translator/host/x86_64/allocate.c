@@ -628,6 +628,7 @@ void x86_enter_version(struct Gen *g, unsigned label)
 
 void x86_at_label(struct Gen *g, unsigned label)
 {
+	g->checked = NULL;
 	for (unsigned class = 0; class < 2; class++)
 		for (int r = 0; r < 16; r++)
 			if (!at_home(g, class, r))

@@ -166,6 +166,7 @@ struct Gen {
 	unsigned nadditions;
 	struct Collector collectors[MAX_COLLECTORS];
 	unsigned ncollectors, ncarried;
+	const struct Leaf *checked;     /* what its guards say holds if Cpu.unsure is 0, or NULL */
 	unsigned restored;              /* index of an FXPUT that has been seen to, or 0 */
 	bool too_big;
 };
@@ -255,7 +256,13 @@ enum Cc x86_compare(struct Gen *g, enum IrType type, enum IrCond cond, Ref a, Re
 bool x86_imm32(struct Gen *g, Ref r, int32_t *imm);     /* constant that fits a sign-extended immediate */
 /* Calls FN with operands and constants, keeping all state; the result is in Cpu.spill[0]. rax is clobbered in no way. The operand in a register
  * is given by class and register. */
-struct CallArg { enum { ARG_INT, ARG_VEC, ARG_VALUE, ARG_MEM, ARG_CPU } kind; int reg; uint64_t value; struct Rm mem; };
+struct CallArg {
+	enum { ARG_INT, ARG_VEC, ARG_VALUE, ARG_MEM, ARG_CPU } kind;
+	int reg;
+	uint64_t value;
+	struct Rm mem;
+	bool narrow;            /* 32 bits of it */
+};
 void x86_call_saved(struct Gen *g, const void *fn, const struct CallArg *args, unsigned nargs);
 void x86_emit_heat(struct Gen *g, struct Ins *ins);
 void x86_leave_fault_raise(struct Gen *g, unsigned cause);      /* a guest exception from here; no change of state */

@@ -59,7 +59,7 @@ static void pass_saved(struct Gen *g, const struct CallArg *args, unsigned nargs
 		else if (args[i].kind == ARG_VALUE)
 			asm_mov_imm(g->as, RAX, args[i].value);
 		else if (args[i].kind == ARG_MEM)
-			asm_mov_load(g->as, X_W, RAX, args[i].mem);
+			asm_mov_load(g->as, args[i].narrow ? 0 : X_W, RAX, args[i].mem);
 		else
 			continue;
 		asm_mov_store(g->as, X_W, spill_mem(i), RAX);
@@ -98,7 +98,9 @@ void x86_emit_cold_call(struct Gen *g, const unsigned *jumps, unsigned njumps, c
 	x86_flush_collectors(g);
 	for (unsigned i = 0; i < nargs; i++) {
 		Ref r = call->args[i];
-		if (r == REF_CPU)
+		if (call->index_args >> i & 1)
+			args[i] = (struct CallArg){ .kind = ARG_MEM, .mem = CPU_MEM(index), .narrow = true };
+		else if (r == REF_CPU)
 			args[i] = (struct CallArg){ .kind = ARG_CPU };
 		else if (ref_is_const(r))
 			args[i] = (struct CallArg){ .kind = ARG_VALUE, .value = ir_value(g->ir, r) };
@@ -119,6 +121,10 @@ void x86_emit_cold_call(struct Gen *g, const unsigned *jumps, unsigned njumps, c
 	if (switches_fp(call))
 		fp_in(g);
 	set_mark(g, call, 0);
+	if (call->body) {
+		asm_op(g->as, 0xc6, 0, CPU_MEM(unsure), 1);
+		asm_8(g->as, 1);
+	}
 	if (call->flags & IRC_WRITES)
 		for (unsigned class = 0; class < 2; class++)
 			for (int r = 0; r < 16; r++) {
@@ -146,6 +152,7 @@ static void emit_conditional(struct Gen *g, struct Ins *ins, const struct IrCall
 
 void x86_emit_heat(struct Gen *g, struct Ins *ins)
 {
+	g->checked = NULL;      /* plugins are called for a new translation */
 	x86_collect_additions(g);
 	asm_op(g->as, 0x81, 0, cpu_mem(ins->imm), 4);
 	asm_32(g->as, translator.heat_step);
@@ -275,6 +282,7 @@ void x86_emit_call(struct Gen *g, struct Ins *ins)
 
 	if (x86_emit_leaf(g, ins))
 		return;
+	g->checked = NULL;
 	if (ins->a[0] != REF_NONE && ins->cond < COND_ALWAYS) {
 		emit_conditional(g, ins, call);
 		return;

@@ -85,12 +85,13 @@ static struct Rm reach(struct Gen *g, struct Body *body, const void *target)
 
 static bool needs_value(const struct LeafGuard *guard) { return guard->size == 8 && guard->value != (uint64_t)(int64_t)(int32_t)guard->value; }
 
-static void begin(struct Gen *g, struct Body *body)
+/* CHECKED: guards need not be emitted. */
+static void begin(struct Gen *g, struct Body *body, bool checked)
 {
 	const struct Leaf *leaf = body->leaf;
 	bool far = false, value = false;
 
-	for (unsigned i = 0; i < leaf->nguards; i++) {
+	for (unsigned i = 0; !checked && i < leaf->nguards; i++) {
 		far |= !is_reachable(g, leaf->guard[i].addr);
 		value |= needs_value(&leaf->guard[i]);
 	}
@@ -164,21 +165,53 @@ int x86_call_cells(struct Gen *g, const struct Ins *ins, struct Addition cells[M
 }
 _Static_assert((int)LEAF_INSNS + (int)LEAF_GUARDS <= (int)MAX_CALL_CELLS, "room for what a leaf touches");
 
+/* Whether the body may change what the guards of CHECKED look at. */
+static bool disturbs(const struct Leaf *leaf, const struct Leaf *checked)
+{
+	struct Addition a;
+
+	if (leaf->memory && !leaf->fixed)
+		return true;
+	for (unsigned i = 0; i < leaf->n; i++)
+		for (unsigned k = 0; k < checked->nguards; k++)
+			if (leaf->insn[i].rm_use & LEAF_WRITES && touches(&leaf->insn[i], &a) && !a.in_cpu &&
+			    x86_cells_overlap(&a, &(struct Addition){ .cell = (uintptr_t)checked->guard[k].addr }))
+				return true;
+	return false;
+}
+
 /* -- emission -------------------------------------------------------------------------------------------------------------------------- */
 
-/* Returns how many jumps, in JUMPS, lead to where the function is called. */
-static unsigned emit_guards(struct Gen *g, struct Body *body, unsigned jumps[LEAF_GUARDS])
+/* Returns how many jumps, in JUMPS, lead to where the function is called. What bodies behind this one find CHECKED is as they want it, unless that has been done:
+ * it may have changed everything. */
+static unsigned emit_guards(struct Gen *g, struct Body *body, bool checked, unsigned jumps[LEAF_GUARDS])
 {
+	uint64_t value = 0;     /* in body->value; 0 needs none */
+
+	if (checked) {
+		asm_op(g->as, 0x80, ALU_CMP, CPU_MEM(unsure), 1);
+		asm_8(g->as, 0);
+		jumps[0] = x86_jcc_cold(g, CC_NE);
+		return 1;
+	}
+
 	for (unsigned i = 0; i < body->leaf->nguards; i++) {
 		const struct LeafGuard *guard = &body->leaf->guard[i];
 		struct Rm rm = reach(g, body, guard->addr);
 		if (needs_value(guard)) {
-			asm_mov_imm(g->as, body->value, guard->value);
+			if (guard->value != value)
+				asm_mov_imm(g->as, body->value, guard->value);
+			value = guard->value;
 			asm_alu_store(g->as, ALU_CMP, X_W, rm, body->value);
 		} else {
 			asm_alu_imm(g->as, ALU_CMP, guard->size == 8 ? X_W : 0, rm, guard->value);
 		}
 		jumps[i] = x86_jcc_cold(g, CC_NE);
+	}
+	if (body->leaf->nguards) {
+		asm_op(g->as, 0xc6, 0, CPU_MEM(unsure), 1);
+		asm_8(g->as, 0);
+		g->checked = body->leaf;
 	}
 	return body->leaf->nguards;
 }
@@ -239,10 +272,12 @@ bool x86_emit_leaf(struct Gen *g, const struct Ins *ins)
 	const struct Leaf *leaf = leaf_of(g, ins);
 	struct Body body = { .leaf = leaf, .call = call };
 	unsigned jumps[LEAF_GUARDS], njumps;
-	bool plain = true;
+	bool plain = true, checked = leaf && leaf->nguards && g->checked == leaf;
 
 	if (!leaf)
 		return false;
+	if (g->checked && disturbs(leaf, g->checked))
+		g->checked = NULL;
 	int count = x86_call_cells(g, ins, cells);
 	for (int i = 0; i < count; i++)
 		plain &= !cells[i].looks && !cells[i].by_register;
@@ -259,10 +294,12 @@ bool x86_emit_leaf(struct Gen *g, const struct Ins *ins)
 		x86_collect_additions(g);
 	if (leaf->nguards && call->flags & IRC_WRITES)  /* the way past the call must agree with the one behind it */
 		x86_exact_all(g);
-	begin(g, &body);
+	begin(g, &body, checked);
 	if (leaf->memory || leaf->nguards)
 		x86_record_inline(g, call->fn);
-	njumps = emit_guards(g, &body, jumps);
+	njumps = emit_guards(g, &body, checked, jumps);
+	if (g->checked && disturbs(leaf, g->checked))
+		g->checked = NULL;
 	emit_body(g, &body, count >= 0);
 	if (!njumps)
 		return true;

@@ -486,7 +486,11 @@ void x86_emit_memory(struct Gen *g, struct Ins *ins)
 {
 	switch (ins->op) {
 	case IR_LOAD: emit_load(g, ins); break;
-	case IR_STORE: emit_store(g, ins); break;
+	case IR_STORE:
+		if (ref_is_const(ins->a[0]))    /* a probe may do that */
+			g->checked = NULL;
+		emit_store(g, ins);
+		break;
 	case IR_CMPXCHG: emit_cmpxchg(g, ins); break;
 	case IR_XCHG: case IR_FADDI:
 		if (ins->mem & MEM_BE)
@@ -502,7 +506,10 @@ void x86_emit_memory(struct Gen *g, struct Ins *ins)
 	case IR_PUT: emit_put(g, ins, size_of(ins)); break;
 	case IR_SLOTADD: emit_slot_add(g, ins); break;
 	case IR_SLOTPUT: emit_put(g, ins, MEM_64); break;
-	case IR_HOSTADD: emit_host_add(g, ins); break;
+	case IR_HOSTADD:
+		g->checked = NULL;
+		emit_host_add(g, ins);
+		break;
 	case IR_SLOTGET: {
 		int d = x86_target(g, ins->d, NOREG, 0);
 		asm_mov_load(g->as, X_W, d, cpu_mem(ins->imm));
