@@ -61,6 +61,7 @@ void setup(void)
 		size_t offset = i < F0 ? offsetof(struct TestCpu, x[k]) : i < V0 ? offsetof(struct TestCpu, f[k]) : offsetof(struct TestCpu, v[k]);
 		globals[i] = (struct IrGlobal){ names[i], offset, i < F0 ? IR_I64 : i < V0 ? IR_F64 : IR_V128 };
 	}
+	add_intrinsics();
 	/* they are left by jumps, so no sanitizer may put its own before them */
 	kernel_sigaction(SIGSEGV, &action, NULL);
 	kernel_sigaction(SIGFPE, &action, NULL);
@@ -77,8 +78,13 @@ void setup(void)
 	writable = mmap(NULL, ROOM, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	/* within reach of this program's functions and data */
 	static unsigned times;
-	void *near = (void *)(((uintptr_t)&cpu + (256 << 20) + 2 * ROOM * times++) & -(uintptr_t)4096);
-	exec_delta = (uint8_t *)mmap(near, ROOM, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0) - writable;
+	uint8_t *code = MAP_FAILED;
+	for (unsigned tries = 0; code == MAP_FAILED && tries < 100; tries++) {
+		void *near = (void *)(((uintptr_t)&cpu + (256 << 20) + 2 * ROOM * times++) & -(uintptr_t)4096);
+		code = mmap(near, ROOM, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED_NOREPLACE, fd, 0);
+	}
+	ck_assert(code != MAP_FAILED);
+	exec_delta = code - writable;
 	close(fd);
 	meta = g_malloc(ROOM);
 	interp_buf.start = g_malloc(ROOM);
@@ -152,7 +158,7 @@ uint64_t leaf_cells[8];
 __asm__(
 	".pushsection .text\n"
 	".globl leaf_count, leaf_count_far, leaf_count_down, leaf_nothing, leaf_sum, leaf_mix, leaf_index, leaf_widths, leaf_select, leaf_true\n"
-	".globl leaf_false, leaf_asks, leaf_wild, not_stack, not_kept, not_straight, not_vector, not_high, not_leaf\n"
+	".globl leaf_false, leaf_asks, leaf_wild, leaf_stack, not_kept, not_straight, not_vector, not_high, not_leaf\n"
 	"leaf_count: endbr64; addq $1, leaf_cells(%rip); ret\n"
 	"leaf_count_far: lea leaf_cells(%rip), %rax; addq $1000, (%rax); ret\n"
 	"leaf_count_down: decq leaf_cells+8(%rip); subl $3, leaf_cells+16(%rip); ret\n"
@@ -168,7 +174,7 @@ __asm__(
 	"leaf_false: xor %eax, %eax; ret\n"
 	"leaf_asks: mov leaf_cells(%rip), %al; ret\n"
 	"leaf_wild: mov (%rdi), %rax; ret\n"
-	"not_stack: push %rax; pop %rax; ret\n"
+	"leaf_stack: push %rax; pop %rax; ret\n"
 	"not_kept: mov %rdi, %rbx; ret\n"
 	"not_straight: test %edi, %edi; je 1f; incl leaf_cells(%rip); 1: ret\n"
 	"not_vector: pxor %xmm0, %xmm0; ret\n"

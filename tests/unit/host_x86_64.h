@@ -58,8 +58,22 @@ bool one_in(unsigned n);
 extern uint64_t leaf_cells[8];
 #define LEAF(name) extern const uint8_t name[]
 LEAF(leaf_count); LEAF(leaf_count_far); LEAF(leaf_count_down); LEAF(leaf_nothing); LEAF(leaf_sum); LEAF(leaf_mix); LEAF(leaf_index);
-LEAF(leaf_widths); LEAF(leaf_select); LEAF(leaf_true); LEAF(leaf_false); LEAF(leaf_asks); LEAF(leaf_wild); LEAF(not_stack); LEAF(not_kept);
+LEAF(leaf_widths); LEAF(leaf_select); LEAF(leaf_true); LEAF(leaf_false); LEAF(leaf_asks); LEAF(leaf_wild); LEAF(leaf_stack); LEAF(not_kept);
 LEAF(not_straight); LEAF(not_vector); LEAF(not_high); LEAF(not_leaf);
+
+/* The same for functions that call others: their arguments are the cpu, its index, and two numbers. Registers by number are x, f, and then words of
+ * TestCpu.state. */
+LEAF(api_one); LEAF(api_float); LEAF(api_two); LEAF(api_halves); LEAF(api_variable); LEAF(api_count); LEAF(api_sum); LEAF(api_address); LEAF(api_copy);
+LEAF(api_moves); LEAF(not_escape); LEAF(not_known); LEAF(not_unbalanced); LEAF(not_restored); LEAF(not_explained); LEAF(not_own); LEAF(not_failure);
 #undef LEAF
+/* What they take for granted: a slot of the cpu, handles[0] of these unless it is changed, and a register, 3. */
+extern struct Handle {
+	uint64_t slot;
+} handles[2];
+extern struct Handle *api_handle;
+extern uint32_t api_number;
+void add_intrinsics(void);
+/* Changes all registers that calls may change. */
+void clobber(void);
 
 #endif

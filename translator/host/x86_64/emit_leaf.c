@@ -168,15 +168,19 @@ _Static_assert((int)LEAF_INSNS + (int)LEAF_GUARDS <= (int)MAX_CALL_CELLS, "room 
 /* Whether the body may change what the guards of CHECKED look at. */
 static bool disturbs(const struct Leaf *leaf, const struct Leaf *checked)
 {
-	struct Addition a;
-
 	if (leaf->memory && !leaf->fixed)
 		return true;
-	for (unsigned i = 0; i < leaf->n; i++)
-		for (unsigned k = 0; k < checked->nguards; k++)
-			if (leaf->insn[i].rm_use & LEAF_WRITES && touches(&leaf->insn[i], &a) && !a.in_cpu &&
-			    x86_cells_overlap(&a, &(struct Addition){ .cell = (uintptr_t)checked->guard[k].addr }))
+	for (unsigned i = 0; i < leaf->n; i++) {
+		const struct LeafInsn *insn = &leaf->insn[i];
+		const char *start = insn->rm.target, *end = start + x86_leaf_size(insn);
+		if (!at_address(insn) || !(insn->rm_use & LEAF_WRITES))
+			continue;
+		for (unsigned k = 0; k < checked->nguards; k++) {
+			const char *guard = checked->guard[k].addr;
+			if (start < guard + checked->guard[k].size && guard < end)
 				return true;
+		}
+	}
 	return false;
 }
 
