@@ -13,7 +13,7 @@ static bool same_cell(const struct Addition *a, const struct Addition *b)
 
 static bool overlaps(const struct Addition *a, const struct Addition *b)
 {
-	return a->in_cpu == b->in_cpu && a->cell < b->cell + 8 && b->cell < a->cell + 8;
+	return a->in_cpu == b->in_cpu && a->cell < b->cell + (b->wide ? 8 : 4) && b->cell < a->cell + (a->wide ? 8 : 4);
 }
 
 static struct Rm cell_of(const struct Addition *a)
@@ -97,7 +97,7 @@ bool x86_is_late(const struct Gen *g, const struct Addition *cell)
 
 static bool slot_is_late(const struct Gen *g, uint32_t offset)
 {
-	return x86_is_late(g, &(struct Addition){ .cell = offset, .in_cpu = true });
+	return x86_is_late(g, &(struct Addition){ .cell = offset, .in_cpu = true, .wide = true });
 }
 
 void x86_add(struct Gen *g, struct Addition addition)
@@ -186,7 +186,7 @@ struct Candidate {
 	unsigned last;          /* the label behind which it was counted last, so that what is merged counts once */
 	bool seen;              /* something looks at it */
 };
-enum { MAX_CANDIDATES = 8 };
+enum { MAX_CANDIDATES = 16 };
 
 /* Counts the addition OF behind LABEL; NULL if there are too many cells, or they overlap. */
 static struct Candidate *note(struct Candidate *list, unsigned *n, struct Addition of, unsigned weight, unsigned label)

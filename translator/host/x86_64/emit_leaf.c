@@ -140,7 +140,8 @@ static bool touches(const struct LeafInsn *insn, struct Addition *a)
 	if (!insn->memory || (!at_address(insn) && insn->rm.base != LEAF_CPU))
 		return false;
 	*a = (struct Addition){
-		.cell = at_address(insn) ? (uintptr_t)insn->rm.target : (uintptr_t)insn->rm.disp, .in_cpu = !at_address(insn), .wide = true, .looks = true,
+		.cell = at_address(insn) ? (uintptr_t)insn->rm.target : (uintptr_t)insn->rm.disp, .in_cpu = !at_address(insn),
+		.wide = x86_leaf_size(insn) > 4, .looks = true,
 	};
 	return true;
 }
@@ -154,7 +155,7 @@ int x86_call_cells(struct Gen *g, const struct Ins *ins, struct Addition cells[M
 	if (!leaf || !leaf->fixed)
 		return -1;
 	for (unsigned i = 0; i < leaf->nguards; i++)
-		cells[n++] = (struct Addition){ .cell = (uintptr_t)leaf->guard[i].addr, .wide = true, .looks = true };
+		cells[n++] = (struct Addition){ .cell = (uintptr_t)leaf->guard[i].addr, .wide = leaf->guard[i].size > 4, .looks = true };
 	for (unsigned i = 0; i < leaf->n; i++)
 		n += addition(g, call, &leaf->insn[i], &cells[n]) || touches(&leaf->insn[i], &cells[n]);
 	for (unsigned i = 0; i < n; i++)
