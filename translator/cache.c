@@ -224,6 +224,16 @@ static void unlist(const struct Block *block, uint64_t except)
 			page_remove(block, pages[i]);
 }
 
+bool cache_had(uint64_t pc, uint32_t key)
+{
+	const GArray *list = blocks_of(pc >> PAGE_BITS);
+
+	for (unsigned i = 0; list && i < list->len; i++)
+		if (listed(list, i)->pc == pc && listed(list, i)->key == key)
+			return true;
+	return false;
+}
+
 bool cache_knows_page(uint64_t page)
 {
 	return blocks_of(page >> PAGE_BITS) != NULL;

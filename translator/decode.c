@@ -9,7 +9,10 @@
 #include "translator/region.h"
 #include "translator/sites.h"
 
-enum { FETCH_BYTES = 64 };              /* at once: more than most blocks have */
+enum {
+	FETCH_BYTES = 64,               /* at once: more than most blocks have */
+	RECURSION_REACH = 1024,         /* a call back over no more bytes may be of the function that it is in */
+};
 
 /* Fetches more bytes. False: there are none. */
 static bool fetch_more(struct Code *code)
@@ -66,8 +69,11 @@ static uint64_t backward_target(const struct Ir *ir, unsigned ins, uint64_t pc)
 {
 	for (; ins < ir->nins; ins++) {
 		const struct Ins *i = &ir->ins[ins];
-		if ((i->op == IR_EXIT || i->op == IR_EXITCOND) && ir->exits[i->imm].hint == EXIT_JUMP && ir->exits[i->imm].pc <= pc)
-			return ir->exits[i->imm].pc;
+		if (i->op != IR_EXIT && i->op != IR_EXITCOND)
+			continue;
+		const struct IrExit *exit = &ir->exits[i->imm];
+		if (exit->pc <= pc && (exit->hint == EXIT_JUMP || (exit->hint == EXIT_CALL && translator.callees && pc - exit->pc < RECURSION_REACH)))
+			return exit->pc;
 	}
 	return 0;
 }

@@ -21,7 +21,8 @@ enum {
 	MAX_CALLEE_PIECES = 32, MAX_CALLEE_INSNS = 192, /* of the functions that it calls */
 	MAX_CALL_INSNS = 96,                            /* of these for one call, those of the calls in it included */
 	MAX_PIECE_INSNS = 96,
-	MAX_WAYS = 2,                                   /* out of a block */
+	MAX_WAYS = 2,                                   /* out of a block, but for those by return to where the function called itself */
+	MAX_LINKS = 4,                                  /* such places */
 	MAX_CONTEXTS = 16, MAX_DEPTH = 4, NO_CONTEXT = 0xff,
 };
 _Static_assert((int)MAX_CONTEXTS < (int)NO_CONTEXT && MAX_INSNS + MAX_CALLEE_INSNS <= (int)TRANSLATE_MAX_INSNS, "limits of a unit");
@@ -31,7 +32,7 @@ struct Context {
 	uint64_t entry, link;           /* of the function called, and where it returns to */
 	unsigned ninsns;
 	uint8_t parent, depth;
-	bool refused;                   /* too large, or it calls itself */
+	bool refused;                   /* too large */
 };
 
 /* Where a block may lead to. */
@@ -48,6 +49,7 @@ struct Piece {
 	uint8_t context;
 	uint8_t nways;
 	bool falls;                     /* its last instruction takes the last of its ways, if any */
+	bool returns;                   /* its last instruction returns from the function of the loop */
 	bool loops;                     /* the head can be reached from here */
 	bool labelled;
 	struct Way way[MAX_WAYS];
@@ -59,7 +61,11 @@ struct Search {
 	uint32_t key;
 	struct Arena *scratch;
 	struct Cpu *cpu;                /* has seen where indirect jumps lead */
-	bool calls;                     /* may be taken in */
+	enum { JUMPS, CALLS, SELF } follows;    /* also calls, also those of the function of the loop by itself */
+	uint64_t self;                  /* where the function of the loop begins, if that is known to call itself */
+	bool again;                     /* that has just become known */
+	struct Way link[MAX_LINKS];     /* where such calls return to */
+	unsigned nlinks;
 	bool later;                     /* where an indirect jump leads to will be known later */
 	uint64_t stale[MAX_PIECES + MAX_CALLEE_PIECES]; /* such jumps whose translations are to be forgotten */
 	unsigned nstale;
@@ -90,7 +96,7 @@ static uint8_t find_context(const struct Search *s, unsigned parent, uint64_t li
 
 static bool executed(const struct Search *s, uint64_t pc)
 {
-	return cache_find(pc, s->key) != NULL;
+	return cache_had(pc, s->key);
 }
 
 /* Whether the function at ENTRY is one of those that CONTEXT is in. */
@@ -110,7 +116,7 @@ static uint8_t enter_context(struct Search *s, unsigned parent, uint64_t entry, 
 
 	if (found != NO_CONTEXT)
 		return found;
-	if (!s->calls || s->ncontexts == MAX_CONTEXTS || depth > MAX_DEPTH || recurses(s, parent, entry) || !executed(s, entry) || !executed(s, link))
+	if (s->follows < CALLS || s->ncontexts == MAX_CONTEXTS || depth > MAX_DEPTH || recurses(s, parent, entry) || !executed(s, entry) || !executed(s, link))
 		return NO_CONTEXT;
 	s->context[s->ncontexts] = (struct Context){ .entry = entry, .link = link, .parent = parent, .depth = depth };
 	return s->ncontexts++;
@@ -124,8 +130,8 @@ static bool refused(const struct Search *s, unsigned context)
 	return false;
 }
 
-/* NINSNS instructions at PC come to CONTEXT, and to those that it is in. False: that is too much. */
-static bool charge(struct Search *s, unsigned context, uint64_t pc, unsigned ninsns)
+/* NINSNS instructions come to CONTEXT, and to those that it is in. False: that is too much. */
+static bool charge(struct Search *s, unsigned context, unsigned ninsns)
 {
 	bool callee = context != 0;
 
@@ -133,8 +139,6 @@ static bool charge(struct Search *s, unsigned context, uint64_t pc, unsigned nin
 		return false;
 	s->left[callee].pieces--;
 	s->left[callee].insns -= ninsns;
-	/* the head again: the function of the loop calls itself */
-	s->context[context].refused |= callee && pc == s->head;
 	for (; context; context = s->context[context].parent) {
 		s->context[context].ninsns += ninsns;
 		s->context[context].refused |= s->context[context].ninsns > MAX_CALL_INSNS;
@@ -161,6 +165,18 @@ static bool is_exit(const struct Ins *ins)
 	return ins->op == IR_EXIT || ins->op == IR_EXITCOND || ins->op == IR_EXITIND;
 }
 
+/* The function of the loop calls itself, from CONTEXT, and returns to PC. False: there are too many such places. */
+static bool add_link(struct Search *s, uint64_t pc, unsigned context)
+{
+	for (unsigned i = 0; i < s->nlinks; i++)
+		if (s->link[i].pc == pc && s->link[i].context == context)
+			return true;
+	if (s->nlinks == MAX_LINKS || !executed(s, pc))
+		return false;
+	s->link[s->nlinks++] = (struct Way){ .pc = pc, .context = context };
+	return true;
+}
+
 /* Where the exit INS of PIECE leads to within the region, if it does. */
 static bool way_of(struct Search *s, const struct Ir *ir, const struct Ins *ins, const struct Piece *piece, struct Way *way)
 {
@@ -173,9 +189,13 @@ static bool way_of(struct Search *s, const struct Ir *ir, const struct Ins *ins,
 	}
 	if (ins->op == IR_EXITIND) {
 		/* it is the last instruction */
-		way->pc = s->calls && executed(s, piece->pc) ? usual_target(s, ir->insns[ir->ninsns - 1].pc) : 0;
+		way->pc = s->follows >= CALLS && executed(s, piece->pc) ? usual_target(s, ir->insns[ir->ninsns - 1].pc) : 0;
 		if (!way->pc)
 			return false;
+	}
+	if (exit->hint != EXIT_JUMP && s->follows == SELF && (way->pc == s->self || way->pc == s->head)) {
+		way->context = 0;
+		return add_link(s, exit->link, piece->context);
 	}
 	if (exit->hint != EXIT_JUMP)
 		way->context = enter_context(s, piece->context, way->pc, exit->link);
@@ -191,8 +211,16 @@ static void scan(struct Search *s, struct Way at)
 	struct Ir *ir = ir_new(s->scratch, translator.guest, at.pc, s->key);
 	decode_fetch(&s->code, at.pc, MAX_PIECE_INSNS);
 	size_t size = decode_block(ir, &s->code, MAX_PIECE_INSNS, false);
-	if (!size || !charge(s, at.context, at.pc, ir->ninsns))
+	if (!size || !charge(s, at.context, ir->ninsns))
 		return;
+	if (at.context && s->head - at.pc < size) {
+		s->again = s->follows == SELF && s->self == s->head;
+		if (s->again)
+			s->self = s->context[at.context].entry;
+		else
+			s->context[at.context].refused = true;
+		return;
+	}
 	struct Piece *piece = &s->piece[s->npieces++];
 	*piece = (struct Piece){ .pc = at.pc, .context = at.context, .size = size, .ninsns = ir->ninsns };
 	for (unsigned i = 0, exit = 0; i < ir->nins; i++) {
@@ -204,35 +232,68 @@ static void scan(struct Search *s, struct Way at)
 		if (piece->falls)
 			piece->way[piece->nways++] = way;
 	}
+	const struct Ins *last = &ir->ins[ir->nins - 1];
+	piece->returns = !at.context && last->op == IR_EXITIND && ir->exits[last->imm].hint == EXIT_RETURN;
 }
 
-static void search(struct Search *s, bool calls)
+static unsigned count_ways(const struct Search *s, const struct Piece *piece)
 {
-	s->npieces = 0;
-	s->ncontexts = 1;
-	s->nstale = 0;
-	s->left[false].pieces = MAX_PIECES, s->left[false].insns = MAX_INSNS;
-	s->left[true].pieces = MAX_CALLEE_PIECES, s->left[true].insns = MAX_CALLEE_INSNS;
-	s->calls = calls;
-	scan(s, (struct Way){ .pc = s->head });
-	for (unsigned i = 0; i < s->npieces; i++)
-		for (unsigned k = 0; k < s->piece[i].nways; k++)
-			if (!find_piece(s, s->piece[i].way[k]))
-				scan(s, s->piece[i].way[k]);
+	return piece->nways + (piece->returns ? s->nlinks : 0);
+}
+
+static struct Piece *next_piece(struct Search *s, const struct Piece *piece, unsigned way)
+{
+	return find_piece(s, way < piece->nways ? piece->way[way] : s->link[way - piece->nways]);
+}
+
+/* Follows all ways from the pieces that there are. */
+static void follow(struct Search *s)
+{
+	unsigned npieces, nlinks;
+
+	do {
+		npieces = s->npieces;
+		nlinks = s->nlinks;
+		for (unsigned i = 0; i < s->npieces; i++)
+			for (unsigned k = 0; k < count_ways(s, &s->piece[i]); k++)
+				if (!next_piece(s, &s->piece[i], k))
+					scan(s, k < s->piece[i].nways ? s->piece[i].way[k] : s->link[k - s->piece[i].nways]);
+	} while (npieces != s->npieces || nlinks != s->nlinks);
+}
+
+/* Marks the pieces that the head can be reached from. */
+static void find_loops(struct Search *s)
+{
 	bool changed = true;
+
 	while (changed) {
 		changed = false;
 		for (unsigned i = 0; i < s->npieces; i++) {
 			struct Piece *piece = &s->piece[i];
 			if (piece->loops || refused(s, piece->context))
 				continue;
-			for (unsigned k = 0; k < piece->nways; k++) {
-				struct Piece *next = find_piece(s, piece->way[k]);
+			for (unsigned k = 0; k < count_ways(s, piece); k++) {
+				struct Piece *next = next_piece(s, piece, k);
 				piece->loops |= next == &s->piece[0] || (next && next->loops);
 			}
 			changed |= piece->loops;
 		}
 	}
+}
+
+static void search(struct Search *s)
+{
+	s->self = s->head;
+	do {
+		s->again = false;
+		s->npieces = s->nlinks = 0;
+		s->ncontexts = 1;
+		s->left[false].pieces = MAX_PIECES, s->left[false].insns = MAX_INSNS;
+		s->left[true].pieces = MAX_CALLEE_PIECES, s->left[true].insns = MAX_CALLEE_INSNS;
+		scan(s, (struct Way){ .pc = s->head });
+		follow(s);
+	} while (s->again);
+	find_loops(s);
 }
 
 /* -- order ---------------------------------------------------------------------------------------------------------- */
@@ -277,8 +338,8 @@ static void find_labelled(struct Search *s)
 	bool reached[MAX_PIECES + MAX_CALLEE_PIECES] = { [0] = true };
 
 	for (unsigned i = 0; i < s->npieces; i++)
-		for (unsigned k = 0; k < s->piece[i].nways; k++) {
-			struct Piece *next = find_piece(s, s->piece[i].way[k]);
+		for (unsigned k = 0; k < count_ways(s, &s->piece[i]); k++) {
+			struct Piece *next = next_piece(s, &s->piece[i], k);
 			if (!next)
 				continue;
 			bool continues = next == &s->piece[i + 1] && s->piece[i].falls && k + 1 == s->piece[i].nways;
@@ -332,6 +393,19 @@ static bool choose(struct Search *s, uint32_t *size)
 
 /* -- the unit ------------------------------------------------------------------------------------------------------- */
 
+/* The return that comes last goes on at the places where the function called itself, if it leads there. */
+static void return_to_links(struct Ir *ir, struct Search *s)
+{
+	struct Ins leave = ir->ins[--ir->nins];
+
+	for (unsigned i = 0; i < s->nlinks; i++) {
+		struct Piece *target = find_piece(s, s->link[i]);
+		if (target)
+			ir_brcond(ir, IR_I64, COND_EQ, leave.a[0], ir_const(ir, target->pc), target->label);
+	}
+	*ir_append(ir, leave.op, leave.type) = leave;
+}
+
 /* Turns the exits among the instructions from FROM on, of PIECE, that lead to pieces into branches and guards. */
 static void redirect(struct Ir *ir, struct Search *s, const struct Piece *piece, unsigned from)
 {
@@ -357,6 +431,8 @@ static void redirect(struct Ir *ir, struct Search *s, const struct Piece *piece,
 			ir->nins = i;
 		}
 	}
+	if (piece->returns)
+		return_to_links(ir, s);
 }
 
 static bool covers(const struct Search *s, uint64_t pc)
@@ -367,18 +443,33 @@ static bool covers(const struct Search *s, uint64_t pc)
 	return false;
 }
 
-/* Finds the pieces of the unit. */
+/* Whether calls of the function by itself come back within the region: without that, it would be left on the way up of each that was taken on the way down. */
+static bool comes_back(struct Search *s)
+{
+	bool returns = !s->nlinks;
+
+	for (unsigned i = 0; i < s->nlinks; i++)
+		if (!find_piece(s, s->link[i]))
+			return false;
+	for (unsigned i = 0; i < s->npieces; i++)
+		returns |= s->piece[i].returns;
+	return returns;
+}
+
+/* Finds the pieces of the unit: with all that can be taken in, or else with less. */
 static bool find(struct Search *s, uint64_t branch, uint32_t *size)
 {
-	search(s, translator.callees);
-	bool found = !s->later && choose(s, size) && covers(s, branch);
+	bool found, less;
+
+	s->follows = translator.callees ? SELF : JUMPS;
+	do {
+		search(s);
+		less = s->ncontexts > 1 || s->nlinks;
+		found = !s->later && choose(s, size) && covers(s, branch) && comes_back(s);
+	} while (!found && !s->later && less && s->follows-- != JUMPS);
 	for (unsigned i = 0; i < s->nstale; i++)
 		cache_forget_containing(s->stale[i]);
-	if (found || s->later)
-		return found;
-	/* with functions it may be in too many pages */
-	search(s, false);
-	return choose(s, size) && covers(s, branch);
+	return found;
 }
 
 bool region_decode(struct Ir *ir, struct Arena *scratch, struct Cpu *cpu, uint64_t branch, uint32_t *size, bool *later)
@@ -390,6 +481,7 @@ bool region_decode(struct Ir *ir, struct Arena *scratch, struct Cpu *cpu, uint64
 	s.key = ir->key;
 	s.cpu = cpu;
 	s.later = false;
+	s.nstale = 0;
 	bool found = find(&s, branch, size);
 	*later = s.later;
 	if (!found)
@@ -439,7 +531,7 @@ bool region_head(uint64_t pc, uint32_t key, struct Arena *arena, uint64_t *head)
 		return false;
 	for (unsigned i = 0; i < ir->nins; i++) {
 		const struct Ins *ins = &ir->ins[i];
-		if ((ins->op == IR_EXIT || ins->op == IR_EXITCOND) && ir->exits[ins->imm].hint == EXIT_JUMP && ir->exits[ins->imm].pc <= pc) {
+		if ((ins->op == IR_EXIT || ins->op == IR_EXITCOND) && (ir->exits[ins->imm].hint == EXIT_JUMP || ir->exits[ins->imm].hint == EXIT_CALL) && ir->exits[ins->imm].pc <= pc) {
 			*head = ir->exits[ins->imm].pc;
 			return true;
 		}

@@ -63,6 +63,7 @@ bool cache_reserve(struct CodeBuffer *buf);
 struct Block *cache_new_block(struct CodeBuffer *buf);  /* zeroed, taken from BUF->meta */
 void cache_commit(struct CodeBuffer *buf, struct Block *block);         /* found from now on */
 void cache_revive(struct Block *block);                 /* a forgotten one is found again */
+bool cache_had(uint64_t pc, uint32_t key);              /* there was a block at PC, found now or not, since code there last changed */
 bool cache_knows_page(uint64_t page);                   /* code_made() has been called for the page at that address, and code_dropped() has not */
 void cache_forget(struct Block *block);                 /* nothing finds or enters it any more */
 void cache_forget_containing(uint64_t addr);            /* the same for all blocks, but regions, made of the guest byte at ADDR */

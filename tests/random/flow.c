@@ -22,7 +22,7 @@ static struct Function {
 static unsigned nfunctions;
 
 /* What tight loops call: each does one thing that a function may do with the address it returns to. Each calls only those made before it. */
-enum Trick { LEAF, LOOPS, SAVES, MOVES, SKIPS, UNWINDS, JUMPS, RECURS, TRICKS };
+enum Trick { LEAF, LOOPS, SAVES, MOVES, SKIPS, UNWINDS, JUMPS, RECURS, TREE, TRICKS };
 enum { MAX_SMALL = 6 };
 static struct Small {
 	size_t at;
@@ -175,7 +175,7 @@ static void put_call(unsigned first)
 /* Calls F. Behind it are two words that it may skip the first of. */
 static void put_small_call(const struct Small *f)
 {
-	if (f->trick == RECURS)
+	if (f->trick == RECURS || f->trick == TREE)
 		put(addi(DEPTH, ZERO, 1 + below(4)), 4);
 	if (below(4)) {
 		put(jal(f->link, code_size, f->at), 4);
@@ -365,6 +365,33 @@ static void put_saver(struct Small *f, unsigned count, bool recurs)
 	put_return(f->link);
 }
 
+/* Calls itself from a loop, until all calls together are enough. */
+static void put_tree(struct Small *f)
+{
+	put(addi(TP, TP, FRAME), 4);
+	put(sd(f->link, TP, 0), 4);
+	put(sd(COUNTER_INNER, TP, 8), 4);
+	put_small_body();
+	put(addi(COUNTER_INNER, ZERO, 1 + below(3)), 4);
+	size_t top = code_size;
+	put_small_body();
+	put(addi(DEPTH, DEPTH, -1), 4);
+	size_t enough = code_size;
+	put(branch(5, ZERO, DEPTH, 0, 0), 4);                   /* blez */
+	put(jal(f->link, code_size, f->at), 4);
+	if (below(2))
+		land(enough);
+	put_small_body();
+	put(addi(COUNTER_INNER, COUNTER_INNER, -1), 4);
+	put(branch(1, COUNTER_INNER, ZERO, code_size, top), 4);
+	if (code_word(enough) == branch(5, ZERO, DEPTH, 0, 0))
+		land(enough);
+	put(ld(COUNTER_INNER, TP, 8), 4);
+	put(ld(f->link, TP, 0), 4);
+	put(addi(TP, TP, -FRAME), 4);
+	put_return(f->link);
+}
+
 static void put_small(unsigned index)
 {
 	struct Small *f = &small[index];
@@ -397,6 +424,9 @@ static void put_small(unsigned index)
 		break;
 	case RECURS:
 		put_saver(f, index, true);
+		break;
+	case TREE:
+		put_tree(f);
 		break;
 	case MOVES:
 		put(addi(TEMP2, f->link, 0), 4);
@@ -434,7 +464,7 @@ static void put_small(unsigned index)
 	case JUMPS:
 		put_small_body();
 		for (unsigned i = index; i-- > 0;)
-			if (small[i].link == f->link && small[i].trick != RECURS) {
+			if (small[i].link == f->link && small[i].trick != RECURS && small[i].trick != TREE) {
 				put(jal(ZERO, code_size, small[i].at), 4);
 				return;
 			}
