@@ -154,6 +154,12 @@ static uint64_t usual_target(struct Search *s, uint64_t pc)
 	uint64_t target;
 	bool stale = false;
 
+	/* who asks for it again in the same search is not to be told what has been seen since */
+	for (unsigned i = 0; s->later && i < s->nstale; i++)
+		if (s->stale[i] == pc)
+			return 0;
+	if (s->nstale == G_N_ELEMENTS(s->stale))
+		return 0;
 	s->later |= !site_target(s->cpu, pc, &target, &stale);
 	if (stale)
 		s->stale[s->nstale++] = pc;
@@ -292,7 +298,7 @@ static void search(struct Search *s)
 		s->left[true].pieces = MAX_CALLEE_PIECES, s->left[true].insns = MAX_CALLEE_INSNS;
 		scan(s, (struct Way){ .pc = s->head });
 		follow(s);
-	} while (s->again);
+	} while (s->again && !s->later);
 	find_loops(s);
 }
 
@@ -367,28 +373,27 @@ static bool fits_pages(const struct Search *s)
 	return true;
 }
 
-/* Keeps what loops, the head first. False if nothing does or it lies too far apart. */
-static bool choose(struct Search *s, uint32_t *size)
+/* Drops what does not loop. False if nothing does. */
+static bool keep_loops(struct Search *s)
 {
 	unsigned n = 0;
-	struct Way head = { .pc = s->head };
 
 	for (unsigned i = 0; i < s->npieces; i++)
 		if (s->piece[i].loops)
 			s->piece[n++] = s->piece[i];
 	s->npieces = n;
-	if (!find_piece(s, head) || !fits_pages(s))
-		return false;
+	return find_piece(s, (struct Way){ .pc = s->head }) != NULL;
+}
+
+/* The order of the unit: the head first. */
+static void arrange(struct Search *s)
+{
 	sort(s);
-	for (struct Piece first = s->piece[0]; first.pc != head.pc || first.context; first = s->piece[0]) {
-		memmove(s->piece, s->piece + 1, (n - 1) * sizeof first);
-		s->piece[n - 1] = first;
+	for (struct Piece first = s->piece[0]; first.pc != s->head || first.context; first = s->piece[0]) {
+		memmove(s->piece, s->piece + 1, (s->npieces - 1) * sizeof first);
+		s->piece[s->npieces - 1] = first;
 	}
 	find_labelled(s);
-	*size = 0;
-	for (unsigned i = 0; i < n; i++)
-		*size += s->piece[i].size;
-	return true;
 }
 
 /* -- the unit ------------------------------------------------------------------------------------------------------- */
@@ -457,19 +462,18 @@ static bool comes_back(struct Search *s)
 }
 
 /* Finds the pieces of the unit: with all that can be taken in, or else with less. */
-static bool find(struct Search *s, uint64_t branch, uint32_t *size)
+static bool find(struct Search *s, uint64_t branch)
 {
-	bool found, less;
-
-	s->follows = translator.callees ? SELF : JUMPS;
-	do {
+	for (s->follows = translator.callees ? SELF : JUMPS;; s->follows--) {
 		search(s);
-		less = s->ncontexts > 1 || s->nlinks;
-		found = !s->later && choose(s, size) && covers(s, branch) && comes_back(s);
-	} while (!found && !s->later && less && s->follows-- != JUMPS);
-	for (unsigned i = 0; i < s->nstale; i++)
-		cache_forget_containing(s->stale[i]);
-	return found;
+		/* with less to follow there is no other way round */
+		if (s->later || !keep_loops(s) || !covers(s, branch))
+			return false;
+		if (fits_pages(s) && comes_back(s))
+			return true;
+		if (s->follows == JUMPS)
+			return false;
+	}
 }
 
 bool region_decode(struct Ir *ir, struct Arena *scratch, struct Cpu *cpu, uint64_t branch, uint32_t *size, bool *later)
@@ -482,13 +486,19 @@ bool region_decode(struct Ir *ir, struct Arena *scratch, struct Cpu *cpu, uint64
 	s.cpu = cpu;
 	s.later = false;
 	s.nstale = 0;
-	bool found = find(&s, branch, size);
+	bool found = find(&s, branch);
+	for (unsigned i = 0; i < s.nstale; i++)
+		cache_forget_containing(s.stale[i]);
 	*later = s.later;
 	if (!found)
 		return false;
-	for (unsigned i = 0; i < s.npieces; i++)
+	arrange(&s);
+	*size = 0;
+	for (unsigned i = 0; i < s.npieces; i++) {
+		*size += s.piece[i].size;
 		if (s.piece[i].labelled)
 			s.piece[i].label = ir_label(ir);
+	}
 	for (unsigned i = 0; i < s.npieces; i++) {
 		struct Piece *piece = &s.piece[i];
 		decode_fetch(&s.code, piece->pc, MAX_PIECE_INSNS);
