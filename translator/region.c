@@ -4,7 +4,8 @@
  * The search follows direct branches from the head, and calls into functions and out of them again. What can come back to the head belongs to the region; branches
  * to anything else leave it. A block belongs to a context: the calls that are open when it runs. So a function that is called from two places is
  * there twice, and where its return leads to is known, and need but be guarded. Indirect calls and jumps that nearly always lead to one place are guarded likewise.
- * Of functions only what has been executed is taken in, and only if that is little.
+ * Of functions only what has been executed is taken in, and only if that is little. A function that calls itself from the loop is no other one: such a call is a
+ * branch to where it begins, and each of its returns may lead to behind each such call.
  *
  * Blocks stand in the order in which they run without jumps: by address, those of a function behind its call. One that only the end of the one
  * before leads to continues that, without a label between them. */

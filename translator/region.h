@@ -5,7 +5,8 @@
 
 #include "translator/translate.h"
 
-/* The head of the loop that the branch at PC closes: the target behind which it jumps; false if it is no such branch. Under the translation lock. */
+/* The head of the loop that the branch at PC closes, or the beginning of the function that the call at PC calls: the target behind which it jumps; false if it is neither. Under
+ * the translation lock. */
 bool region_head(uint64_t pc, uint32_t key, struct Arena *arena, uint64_t *head);
 
 /* Appends to the empty unit IR the blocks that lead from its pc by direct branches, and through small functions that they call, back to it, with the branches
