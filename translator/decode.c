@@ -11,7 +11,7 @@
 
 enum {
 	FETCH_BYTES = 64,               /* at once: more than most blocks have */
-	RECURSION_REACH = 1024,         /* a call back over no more bytes may be of the function that it is in */
+	RECURSION_REACH = 256,          /* a call back over no more bytes may be of the function that it is in */
 };
 
 /* Fetches more bytes. False: there are none. */
