@@ -356,6 +356,10 @@ void put_straight(unsigned length)
 			put_special();
 			continue;
 		}
+		if (!only && below(16) == 0) {
+			put_idiom();
+			continue;
+		}
 		const struct RiscvInsn *row = rows[below(nrows)];
 		uint32_t insn = 0;
 		for (unsigned tries = 0; !insn && tries < 64; tries++) {

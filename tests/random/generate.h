@@ -25,4 +25,7 @@ uint32_t s_type(unsigned opcode, unsigned funct3, unsigned rs1, unsigned rs2, in
 void put_functions(void);
 void put_flow(void);
 
+/* idioms.c: a few instructions as compilers put them together; a0 to a5. */
+void put_idiom(void);
+
 #endif

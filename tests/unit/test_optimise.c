@@ -102,7 +102,10 @@ static const struct Row {
 	TWO(SHL, I64, X, K1, SHR, I64, T, K2, 32, 32, "zext32.i64 r2 = r0"), TWO(SHL, I64, X, K1, SAR, I64, T, K2, 32, 32, "sext32.i64 r2 = r0"),
 	TWO(SHL, I64, X, K1, SHR, I64, T, K2, 48, 48, "zext16.i64 r2 = r0"), TWO(SHL, I64, X, K1, SAR, I64, T, K2, 48, 48, "sext16.i64 r2 = r0"),
 	TWO(SHL, I64, X, K1, SHR, I64, T, K2, 56, 56, "zext8.i64 r2 = r0"), TWO(SHL, I64, X, K1, SAR, I64, T, K2, 56, 56, "sext8.i64 r2 = r0"),
-	TWO(SHL, I64, X, K1, SHR, I64, T, K2, 32, 31, "shl.i64 t0 = r0, 32; shr.i64 r2 = t0, 31"),
+	TWO(SHL, I64, X, K1, SHR, I64, T, K2, 32, 31, "zext32.i64 t1 = r0; shl.i64 r2 = t1, 1"),
+	TWO(SHL, I64, X, K1, SAR, I64, T, K2, 32, 29, "sext32.i64 t1 = r0; shl.i64 r2 = t1, 3"), TWO(SHL, I64, X, K1, SHR, I64, T, K2, 56, 58, "zext8.i64 t1 = r0; shr.i64 r2 = t1, 2"),
+	TWO(SHL, I64, X, K1, SAR, I64, T, K2, 48, 50, "sext16.i64 t1 = r0; sar.i64 r2 = t1, 2"), TWO(SHL, I64, X, K1, SHR, I64, T, K2, 30, 31, "shl.i64 t0 = r0, 30; shr.i64 r2 = t0, 31"),
+	TWO(SHL, I32, X, K1, SHR, I32, T, K2, 24, 24, "shl.i32 t0 = r0, 24; shr.i32 r2 = t0, 24"),
 	/* and_extends, and_not, xor_ones, involution */
 	ONE(AND, I64, X, K1, 255, "zext8.i64 r2 = r0"), ONE(AND, I64, X, K1, 65535, "zext16.i64 r2 = r0"), ONE(AND, I64, X, K1, 0xffffffff, "zext32.i64 r2 = r0"),
 	TWO(NOT, I64, Y, NO, AND, I64, X, T, 0, 0, "andn.i64 r2 = r0, r1"), TWO(NOT, I64, Y, NO, AND, I64, T, X, 0, 0, "andn.i64 r2 = r0, r1"),
@@ -118,7 +121,8 @@ static const struct Row {
 	/* extend_extended, extend_masked */
 	TWO(ZEXT32, I64, X, NO, SEXT32, I64, T, NO, 0, 0, "sext32.i64 r2 = r0"), TWO(SEXT32, I64, X, NO, ZEXT8, I64, T, NO, 0, 0, "zext8.i64 r2 = r0"),
 	TWO(SEXT8, I64, X, NO, ZEXT16, I64, T, NO, 0, 0, "sext8.i64 t0 = r0; zext16.i64 r2 = t0"),
-	TWO(AND, I64, X, K1, ZEXT8, I64, T, NO, 0xfff, 0, "zext8.i64 r2 = r0"), TWO(AND, I64, X, K1, ZEXT8, I64, T, NO, 0xfe, 0, "and.i64 t0 = r0, 254; zext8.i64 r2 = t0"),
+	TWO(AND, I64, X, K1, ZEXT8, I64, T, NO, 0xfff, 0, "zext8.i64 r2 = r0"), TWO(AND, I64, X, K1, ZEXT8, I64, T, NO, 0x1fe, 0, "and.i64 t0 = r0, 510; zext8.i64 r2 = t0"),
+	TWO(AND, I64, X, K1, ZEXT8, I64, T, NO, 0xfe, 0, "and.i64 r2 = r0, 254"),
 	/* mov_narrow */
 	ONE(MOV, I32, X, NO, 0, "zext32.i64 r2 = r0"), TWO(ADD, I32, X, Y, MOV, I32, T, NO, 0, 0, "add.i32 r2 = r0, r1"),
 	/* commute_cond, setcond_known */
@@ -132,7 +136,7 @@ static const struct Row {
 	/* setcond_of_bit, cond_of_setcond */
 	COND2(I64, LT, X, Y, NE, T, K2, 0, 0, "setcond.i64.lt r2 = r0, r1"), COND2(I32, LT, X, Y, EQ, T, K2, 0, 0, "setcond.i32.ge r2 = r0, r1"),
 	COND2(I32, LTU, X, Y, EQ, T, K2, 0, 1, "setcond.i32.ltu r2 = r0, r1"), COND2(I64, EQ, X, Y, NE, T, K2, 0, 1, "setcond.i64.ne r2 = r0, r1"),
-	COND2(I64, EQ, X, Y, LT, T, K2, 0, 1, "setcond.i64.eq t0 = r0, r1; setcond.i64.lt r2 = t0, 1"),
+	COND2(I64, EQ, X, Y, LT, T, K2, 0, 1, "setcond.i64.eq t0 = r0, r1; setcond.i32.lt r2 = t0, 1"),
 };
 
 static Ref row_operand(const struct Row *row, uint16_t operand, Ref t)
@@ -242,6 +246,115 @@ START_TEST(selects)
 }
 END_TEST
 
+/* What an instruction made is looked through even if that overwrote its operand: the first goes. Not if it is seen in between. */
+START_TEST(results_that_overwrite_operands)
+{
+	ir_into2(ir, IR_SHL, IR_I64, 0, 0, c(48));
+	ir_mark(ir, 0x1004, "\1\0\0", 4);
+	ir_into2(ir, IR_SHR, IR_I64, 0, 0, c(48));
+	ir_poll(ir);
+	ir_into2(ir, IR_SHL, IR_I64, 1, 1, c(32));
+	ir_into2(ir, IR_SHR, IR_I64, 1, 1, c(30));
+	ir_into2(ir, IR_ADD, IR_I64, 2, 2, c(3));
+	ir_into2(ir, IR_ADD, IR_I64, 2, 2, c(4));
+	ir_into2(ir, IR_SHL, IR_I64, 3, 3, c(32));
+	ir_poll(ir);
+	ir_into2(ir, IR_SHR, IR_I64, 3, 3, c(32));
+	ir_into2(ir, IR_SHL, IR_I64, 4, 4, c(32));
+	ir_into2(ir, IR_ADD, IR_I64, 4, 4, 4);
+	ir_into2(ir, IR_SHR, IR_I64, 5, 5, c(7));
+	ir_into2(ir, IR_SHR, IR_I64, 0, 5, c(7));
+	end();
+	expect("zext16.i64 r0 = r0; poll; zext32.i64 t0 = r1; shl.i64 r1 = t0, 2; add.i64 r2 = r2, 7; shl.i64 r3 = r3, 32; poll; shr.i64 r3 = r3, 32; "
+	       "shl.i64 r4 = r4, 32; add.i64 r4 = r4, r4; shr.i64 r5 = r5, 7; shr.i64 r0 = r5, 7; exit -> 0x2000");
+}
+END_TEST
+
+static void shift_words(unsigned left, unsigned right, unsigned from, unsigned count)
+{
+	ir_into1(ir, IR_SEXT32, IR_I64, left, ir_op2(ir, IR_SHL, IR_I32, from, c(count)));
+	ir_into1(ir, IR_SEXT32, IR_I64, right, ir_op2(ir, IR_SHR, IR_I32, from, c(32 - count)));
+}
+
+/* turn: the value that is turned may be overwritten by the second shift, and not between the two. */
+START_TEST(complementary_shifts_turn)
+{
+	shift_words(1, 2, 2, 7);
+	ir_into2(ir, IR_OR, IR_I64, 1, 1, 2);
+	end();
+	expect("rotl.i32 t2 = r2, 7; shr.i32 r2 = r2, 25; sext32.i64 r1 = t2; exit -> 0x2000");
+	begin(0x1000);
+	ir_into2(ir, IR_SHR, IR_I64, 1, 3, c(60));
+	ir_into2(ir, IR_SHL, IR_I64, 3, 3, c(4));
+	ir_into2(ir, IR_XOR, IR_I64, 3, 3, 1);
+	ir_into2(ir, IR_OR, IR_I64, 4, 3, 1);
+	end();
+	expect("shr.i64 r1 = r3, 60; rotl.i64 t0 = r3, 4; mov.i64 r3 = t0; or.i64 r4 = r3, r1; exit -> 0x2000");
+	/* a word extended by zeros */
+	begin(0x1000);
+	Ref left = ir_op2(ir, IR_SHL, IR_I32, 0, c(8)), right = ir_op2(ir, IR_SHR, IR_I32, 0, c(24));
+	ir_into2(ir, IR_OR, IR_I64, 2, left, right);
+	end();
+	expect("rotl.i32 t2 = r0, 8; mov.i64 r2 = t2; exit -> 0x2000");
+	/* counts that do not add up, another value, a shift in 64 bits of which the word is taken */
+	begin(0x1000);
+	ir_into2(ir, IR_SHL, IR_I64, 1, 3, c(4));
+	ir_into2(ir, IR_SHR, IR_I64, 2, 3, c(61));
+	ir_into2(ir, IR_OR, IR_I64, 4, 1, 2);
+	ir_into2(ir, IR_SHL, IR_I64, 3, 3, c(4));
+	ir_into2(ir, IR_SHR, IR_I64, 2, 3, c(60));
+	ir_into2(ir, IR_OR, IR_I64, 5, 3, 2);
+	end();
+	expect("shl.i64 r1 = r3, 4; shr.i64 r2 = r3, 61; or.i64 r4 = r1, r2; shl.i64 r3 = r3, 4; shr.i64 r2 = r3, 60; or.i64 r5 = r3, r2; exit -> 0x2000");
+	begin(0x1000);
+	ir_into1(ir, IR_SEXT32, IR_I64, 1, ir_op2(ir, IR_SHL, IR_I64, 3, c(4)));
+	ir_into2(ir, IR_SHR, IR_I64, 2, 3, c(60));
+	ir_into2(ir, IR_OR, IR_I64, 4, 1, 2);
+	end();
+	expect("shl.i64 t0 = r3, 4; sext32.i64 r1 = t0; shr.i64 r2 = r3, 60; or.i64 r4 = r1, r2; exit -> 0x2000");
+}
+END_TEST
+
+/* divide_once */
+START_TEST(quotient_and_remainder_go_together)
+{
+	ir_into2(ir, IR_REMU, IR_I32, 2, 0, 1);
+	ir_into2(ir, IR_ADD, IR_I64, 3, 3, 2);
+	ir_into2(ir, IR_DIVU, IR_I32, 1, 0, 1);
+	end();
+	expect("divu.i32 t0 = r0, r1; remu.i32 r2 = r0, r1; add.i64 r3 = r3, r2; mov.i64 r1 = t0; exit -> 0x2000");
+	/* other operands, another kind, and a label or a call between */
+	begin(0x1000);
+	ir_into2(ir, IR_REMU, IR_I64, 0, 0, 1);
+	ir_into2(ir, IR_DIVU, IR_I64, 2, 0, 1);
+	ir_into2(ir, IR_DIVS, IR_I64, 3, 4, 5);
+	ir_into2(ir, IR_REMU, IR_I64, 3, 4, 5);
+	ir_into2(ir, IR_REMS, IR_I32, 3, 4, 5);
+	end();
+	expect("remu.i64 r0 = r0, r1; divu.i64 r2 = r0, r1; rems.i32 r3 = r4, r5; exit -> 0x2000");
+}
+END_TEST
+
+/* narrow_cond, and the widths that it and the extensions go by */
+START_TEST(widths_go_on)
+{
+	ir_load(ir, IR_I64, MEM_32 | MEM_SIGNED, 1, 0, 0);
+	ir_load(ir, IR_I64, MEM_16, 2, 0, 8);
+	ir_into2(ir, IR_XOR, IR_I64, 3, 1, 2);
+	ir_into1(ir, IR_SEXT32, IR_I64, 4, 3);
+	ir_into2(ir, IR_SHR, IR_I64, 5, 2, c(8));
+	ir_into1(ir, IR_ZEXT8, IR_I64, 5, 5);
+	ir_exit_cond(ir, IR_I64, COND_LTU, 4, 2, 0x3000);
+	ir_setcond(ir, IR_I64, COND_LT, 0, 3, c(-5));
+	ir_into2(ir, IR_ADD, IR_I64, 2, 1, 2);
+	ir_into1(ir, IR_SEXT32, IR_I64, 2, 2);
+	ir_exit_cond(ir, IR_I64, COND_LTU, 4, c(0x80000000), 0x3000);
+	end();
+	expect("load.i64.s32 r1 = r0; load.i64.u16 r2 = r0, +8; xor.i64 r3 = r1, r2; mov.i64 r4 = r3; shr.i64 r5 = r2, 8; exitcond.i32.ltu r3, r2 -> 0x3000; "
+	       "setcond.i32.lt r0 = r3, -5; add.i64 r2 = r1, r2; sext32.i64 r2 = r2; exitcond.i64.ltu r3, 0x80000000 -> 0x3000; exit -> 0x2000");
+}
+END_TEST
+
 /* setcond_of_bit, where the comparison's operands are gone */
 START_TEST(bits_are_conditions)
 {
@@ -251,7 +364,7 @@ START_TEST(bits_are_conditions)
 	ir_setcond(ir, IR_I64, COND_NE, 2, t, c(0));
 	ir_setcond(ir, IR_I64, COND_EQ, 4, t, c(0));
 	end();
-	expect("setcond.i64.lt t0 = r0, r1; mov.i64 r0 = r3; mov.i64 r2 = t0; setcond.i64.eq r4 = t0, 0; exit -> 0x2000");
+	expect("setcond.i64.lt t0 = r0, r1; mov.i64 r0 = r3; mov.i64 r2 = t0; setcond.i32.eq r4 = t0, 0; exit -> 0x2000");
 }
 END_TEST
 
@@ -673,12 +786,50 @@ static void random_call(void)
 	}
 }
 
+/* Two or three instructions that rules look at together, on few registers. */
+static void random_idiom(void)
+{
+	Ref a = 1 + below(3), b = 1 + below(3), d = 1 + below(3);
+	unsigned type = below(2), width = type == IR_I32 ? 32 : 64, count = 1 + below(width - 1);
+
+	switch (below(4)) {
+	case 0:
+		count = below(2) ? 32 : 48;
+		ir_into2(ir, IR_SHL, IR_I64, a, b, c(count));
+		ir_into2(ir, below(2) ? IR_SHR : IR_SAR, IR_I64, d, a, c(below(2) ? count : below(64)));
+		break;
+	case 1: {
+		bool sign = type == IR_I32 && below(4);
+		Ref t[2] = { ir_temp(ir, IR_INT), ir_temp(ir, IR_INT) }, to[2] = { a, d };
+		for (unsigned i = 0; i < 2; i++) {
+			ir_into2(ir, i ? IR_SHR : IR_SHL, type, t[i], b, c(i ? width - count : count));
+			ir_into1(ir, sign ? IR_SEXT32 : IR_MOV, IR_I64, to[i], t[i]);
+		}
+		ir_into2(ir, below(2) ? IR_OR : IR_XOR, IR_I64, 1 + below(3), a, d);
+		break;
+	}
+	case 2: {
+		unsigned op = below(2) ? IR_DIVS : IR_DIVU, rem = op + (IR_REMS - IR_DIVS), first = below(2);
+		ir_into2(ir, first ? op : rem, type, d, a, b);
+		ir_into2(ir, IR_ADD, IR_I64, 1 + below(5), 1 + below(5), c(1));
+		ir_into2(ir, first ? rem : op, type, 1 + below(5), a, b);
+		break;
+	}
+	default:
+		ir_into2(ir, IR_ADD, IR_I64, d, a, b);
+		ir_setcond(ir, IR_I64, COND_LTU, a, d, b);
+		ir_into2(ir, IR_XOR, IR_I64, 1 + below(5), 1 + below(5), b);
+		ir_into2(ir, IR_ADD, IR_I64, 1 + below(5), 1 + below(5), a);
+	}
+}
+
 static void random_ins(unsigned *label, unsigned *pending)
 {
 	unsigned op = IR_MOV + below(IR_SELECT - IR_MOV + 1), type = below(2);
 	if (type == IR_I32 && (op == IR_SEXT32 || op == IR_ZEXT32 || op == IR_CLMUL || op == IR_CLMULH))
 		type = IR_I64;
-	switch (below(16)) {
+	switch (below(17)) {
+	case 16: random_idiom(); break;
 	case 0: ir_mark(ir, 0x1000 + 4 * ir->ninsns, "\1\0\0", 4); break;
 	case 1: ir_exit_cond(ir, type, below(COND_ALWAYS), random_operand(), random_operand(), 0x3000 + ir->nins); break;
 	case 2: case 3: random_memory(); break;
@@ -824,6 +975,10 @@ int main(void)
 	tcase_add_test(all, folding_computes_as_the_interpreter);
 	tcase_add_test(all, selects);
 	tcase_add_test(all, bits_are_conditions);
+	tcase_add_test(all, results_that_overwrite_operands);
+	tcase_add_test(all, complementary_shifts_turn);
+	tcase_add_test(all, quotient_and_remainder_go_together);
+	tcase_add_test(all, widths_go_on);
 	tcase_add_test(all, displacements);
 	tcase_add_test(all, float_moves);
 	tcase_add_test(all, known_branches);

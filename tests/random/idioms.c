@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* Sequences that compilers write and random instructions never are: what the optimiser and the hosts look for, and near misses of it. */
+#include "tests/random/generate.h"
+
+/* Few registers, so that a result often overwrites an operand. */
+static unsigned reg(void) { return 10 + below(5); }
+
+static void put_r(unsigned word, unsigned funct7, unsigned funct3, unsigned rd, unsigned rs1, unsigned rs2)
+{
+	put((word ? 0x3b : 0x33) | rd << 7 | funct3 << 12 | rs1 << 15 | rs2 << 20 | (uint32_t)funct7 << 25, 4);
+}
+
+enum { SHL = 1, SHR = 5, SAR = 0x405 };
+
+static void put_shift(unsigned word, unsigned kind, unsigned rd, unsigned rs, unsigned count)
+{
+	put(i_type(word ? 0x1b : 0x13, kind & 7, rd, rs, (kind & 0x400) | (count & (word ? 31 : 63))), 4);
+}
+
+static void put_sext(unsigned rd, unsigned rs) { put(i_type(0x1b, 0, rd, rs, 0), 4); }
+
+/* A field of a register: the low bits, moved or extended. */
+static void put_field(void)
+{
+	static const unsigned char counts[] = { 32, 32, 48, 56, 33, 20 };
+	unsigned count = counts[below(6)], middle = reg();
+
+	put_shift(0, SHL, middle, reg(), count);
+	put_shift(0, below(2) ? SHR : SAR, below(2) ? middle : reg(), middle, below(3) ? count - 4 + below(8) : count);
+}
+
+/* Turning a register round, its words too. */
+static void put_turn(void)
+{
+	unsigned word = below(2), width = word ? 32 : 64, count = 1 + below(width - 1), from = reg(), left = reg(), right = reg();
+	unsigned other = width - count + (below(8) == 0), left_first = below(2);
+
+	if (left == right)
+		right = 15;
+	if (left_first) {
+		put_shift(word, SHL, left, from, count);
+		put_shift(word, SHR, right, left == from ? reg() : from, other);
+	} else {
+		put_shift(word, SHR, right, from, other);
+		put_shift(word, SHL, left, from, count);
+	}
+	static const unsigned char functs[] = { 6, 6, 4, 0 };
+	unsigned rd = below(2) ? left : reg();
+	put_r(0, 0, functs[below(4)], rd, left, right);
+	if (below(2))
+		put_sext(reg(), rd);
+}
+
+/* Quotient and remainder, with something between. */
+static void put_divisions(void)
+{
+	unsigned word = below(2), kind = below(2), a = reg(), b = reg(), first = below(2), n = below(3);
+
+	put_r(word, 1, 4 + kind + 2 * first, reg(), a, b);
+	for (unsigned i = 0; i < n; i++)
+		put_r(below(2), below(2) ? 0x20 : 0, 0, reg(), reg(), reg());
+	put_r(word, 1, 4 + kind + 2 * (below(8) ? !first : first), reg(), a, b);
+}
+
+/* Sums longer than a register. */
+static void put_carry(void)
+{
+	unsigned sum = reg(), a = reg(), carry = reg();
+
+	put_r(0, 0, 0, sum, a, reg());
+	put_r(0, 0, below(4) ? 3 : 2, carry, sum, a);
+	for (unsigned n = below(3); n; n--)
+		put_r(0, 0, below(2) ? 0 : 4, reg(), reg(), reg());
+	if (below(4) == 0)
+		put(i_type(0x13, 3, carry, carry, 1), 4);               /* seqz */
+	put_r(0, 0, 0, reg(), carry, reg());
+}
+
+/* The place of an element. */
+static void put_index(void)
+{
+	unsigned index = reg();
+
+	put_shift(0, SHL, index, reg(), below(5));
+	put_r(0, 0, 0, below(2) ? index : reg(), index, reg());
+}
+
+/* Arithmetic of words, seen as words and as what they are extended to. */
+static void put_words(void)
+{
+	static const unsigned char functs[] = { 0, 4, 6, 7 };
+	unsigned d = reg();
+
+	for (unsigned n = 1 + below(4); n; n--) {
+		unsigned funct = functs[below(4)], word = funct == 0 && below(4);
+		put_r(word, word && below(2) ? 0x20 : 0, funct, d, below(2) ? d : reg(), reg());
+		if (below(3) == 0)
+			put_shift(1, below(2) ? SHL : SAR, below(2) ? d : reg(), d, below(32));
+	}
+	if (below(2))
+		put_sext(reg(), d);
+	if (below(2))
+		put_r(0, 0, 2 + below(2), reg(), d, reg());
+}
+
+void put_idiom(void)
+{
+	static void (*const idioms[])(void) = { put_field, put_turn, put_divisions, put_carry, put_index, put_words };
+
+	idioms[below(sizeof idioms / sizeof *idioms)]();
+}
