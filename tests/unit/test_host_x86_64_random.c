@@ -195,6 +195,8 @@ static void done_float(enum IrType type, Ref d)
 	}
 }
 
+static bool faulty;             /* addresses are forbidden more often in this unit */
+
 /* An address into MEMORY, aligned to ALIGN bytes; rarely a forbidden one. */
 static Ref address(unsigned align, int32_t *disp)
 {
@@ -202,7 +204,7 @@ static Ref address(unsigned align, int32_t *disp)
 	if (align < 16)
 		*disp += below(16 / align) * align;
 	uint64_t base = (uintptr_t)memory + 2048;
-	if (one_in(400))
+	if (one_in(faulty ? 40 : 400))
 		base = (uintptr_t)forbidden + 8192;
 	if (one_in(4))
 		return c(base);
@@ -248,6 +250,107 @@ static void gen_integer(void)
 		ir_into2(ir, IR_ADD, IR_I64, e, s, int_operand());
 		done_int(e);
 	}
+}
+
+static void maybe_mark(void)
+{
+	if (one_in(2))
+		ir_mark(ir, 0x400000, "\1\0\0", 4);
+}
+
+/* One of few, so that operands are overwritten and results are not seen. */
+static Ref few(void)
+{
+	for (;;) {
+		unsigned r = 8 + below(5);
+		if (!(reserved >> r & 1))
+			return r;
+	}
+}
+
+/* An element of MEMORY by an index, the address in a register that is soon overwritten. */
+static void gen_element(void)
+{
+	Ref index = 8 + below(2), base = few(), d = few();
+	uint64_t at = one_in(faulty ? 20 : 200) ? (uintptr_t)forbidden + 4096 : (uintptr_t)memory + 1024;
+
+	if (base == index || reserved & 0x1f00)
+		return;
+	ir_into2(ir, IR_AND, IR_I64, index, index, c(15));
+	ir_into1(ir, IR_MOV, IR_I64, base, c(at));
+	maybe_mark();
+	Ref from = index, address = d;
+	if (one_in(3)) {        /* an index of 32 bits */
+		ir_into2(ir, IR_OR, IR_I64, index, index, c(1ull << 40));
+		from = one_in(2) && d != base ? d : ir_temp(ir, IR_INT);
+		ir_into1(ir, IR_ZEXT32, IR_I64, from, index);
+	}
+	if (one_in(3)) {
+		ir_into2(ir, IR_ADD, IR_I64, address, one_in(2) ? from : base, from == index && one_in(2) ? from : base);
+		ir_into2(ir, IR_AND, IR_I64, index, address, c(7));
+		ir_into2(ir, IR_ADD, IR_I64, address, c(at), index);
+	} else {
+		ir_into2(ir, IR_SHL, IR_I64, address, from, c(below(5)));
+		maybe_mark();
+		while (address == base || base == index)
+			base = few();
+		ir_into1(ir, IR_MOV, IR_I64, base, c(at));
+		ir_into2(ir, IR_ADD, IR_I64, address, one_in(2) ? address : base, address);
+		if (ir->ins[ir->nins - 1].a[0] == address)
+			ir->ins[ir->nins - 1].a[1] = base;
+	}
+	if (one_in(2))
+		ir_into2(ir, IR_ADD, IR_I64, address, address, c(8 * below(8)));
+	maybe_mark();
+	unsigned mem = below(4) | (one_in(2) ? MEM_SIGNED : 0);
+	if (one_in(3))
+		ir_store(ir, IR_I64, mem & MEM_SIZE, address, below(64), few());
+	else
+		ir_load(ir, IR_I64, mem, one_in(2) ? address : few(), address, below(64));
+	if (one_in(2))
+		ir_load(ir, IR_I64, mem, address, address == base ? c((uintptr_t)memory) : c((uintptr_t)memory + 64), 0);
+}
+
+/* What is emitted together: carries, scaled additions, quotients and remainders; and sums of words. */
+static void gen_idiom(void)
+{
+	enum IrType type = one_in(2) ? IR_I32 : IR_I64;
+	Ref a = few(), b = one_in(6) ? int_operand() : few(), d = one_in(4) ? ir_temp(ir, IR_INT) : few();
+
+	switch (below(4)) {
+	case 0:
+		ir_setcond(ir, type, one_in(6) ? COND_LT : COND_LTU, d, a, b);
+		maybe_mark();
+		for (unsigned n = below(3); n; n--)
+			ir_into2(ir, one_in(2) ? IR_ADD : IR_XOR, IR_I64, few(), few(), int_operand());
+		maybe_mark();
+		ir_into2(ir, IR_ADD, IR_I64, few(), one_in(2) ? d : few(), one_in(2) ? d : few());
+		break;
+	case 1: {
+		Ref sum = one_in(2) && ir_is_global(ir, d) ? d : few();
+		ir_into2(ir, IR_SHL, IR_I64, d, a, c(below(5)));
+		maybe_mark();
+		ir_into2(ir, IR_ADD, IR_I64, sum, d, one_in(5) ? d : int_operand());
+		break;
+	}
+	case 2: {
+		unsigned op = one_in(2) ? IR_DIVS : IR_DIVU, rem = op + (IR_REMS - IR_DIVS), first = below(2);
+		Ref e = one_in(2) ? ir_temp(ir, IR_INT) : few();
+		b = one_in(4) ? c(-below(2)) : b;
+		ir_into2(ir, first ? op : rem, type, d, a, b);
+		ir_into2(ir, first ? rem : op, type, e, a, b);
+		done_int(e);
+		break;
+	}
+	default:
+		for (unsigned n = 1 + below(4); n; n--) {
+			Ref t = ir_op2(ir, one_in(2) ? IR_ADD : IR_SUB, IR_I32, few(), few());
+			ir_into1(ir, IR_SEXT32, IR_I64, few(), t);
+			maybe_mark();
+		}
+		return;
+	}
+	done_int(d);
 }
 
 static void gen_memory(void)
@@ -557,6 +660,13 @@ static void gen_sequence(unsigned depth, unsigned length)
 			unsigned label = ir_label(ir);
 			Ref a = int_operand(), b = int_operand();
 			ir_brcond(ir, one_in(3) ? IR_I32 : IR_I64, below(COND_ALWAYS), a, b, label);
+			if (one_in(3)) {        /* the other way round */
+				unsigned over = label;
+				label = ir_label(ir);
+				ir_br(ir, label);
+				ir_emit_label(ir, over);
+				forget_temps();
+			}
 			gen_sequence(depth + 1, 1 + below(8));
 			ir_emit_label(ir, label);
 			forget_temps();
@@ -582,7 +692,9 @@ static void gen_sequence(unsigned depth, unsigned length)
 			ir_exit_cond(ir, one_in(3) ? IR_I32 : IR_I64, below(COND_ALWAYS), a, b, near_pc());
 			break;
 		}       /* fall through */
-		case 4 ... 15: gen_integer(); break;
+		case 4: gen_element(); break;
+		case 5: gen_idiom(); break;
+		case 6 ... 15: gen_integer(); break;
 		case 16 ... 24: gen_memory(); break;
 		case 25 ... 35: gen_float(); break;
 		case 36: case 37: gen_call(); break;
@@ -598,6 +710,7 @@ static void gen_unit(void)
 	insn_pc = 0x400000;
 	forget_temps();
 	reserved = 0;
+	faulty = one_in(3);
 	budget = 2 + below(one_in(10) ? 200 : 40);
 	gen_sequence(0, budget);
 	switch (below(5)) {

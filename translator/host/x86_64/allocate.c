@@ -387,6 +387,8 @@ void x86_assign(struct Gen *g, Ref d, int reg)
 	enum IrClass class = class_of(g, d);
 	struct Var *var = &g->var[d];
 
+	if (g->nlate)
+		x86_in_time(g, d);
 	g->locked[class] |= bit(reg);
 	if (var->home != NOREG && reg != var->home) {
 		if (g->owner[class][var->home] != d)
@@ -416,6 +418,8 @@ void x86_assigned_memory(struct Gen *g, Ref d)
 {
 	struct Var *var = &g->var[d];
 
+	if (g->nlate)
+		x86_in_time(g, d);
 	if (var->reg != NOREG)
 		x86_drop(g, class_of(g, d), var->reg);
 	var->clean = true;
@@ -480,7 +484,7 @@ bool x86_as_at_entry(const struct Gen *g)
 {
 	uint64_t differ = 0;
 
-	if (g->regions)
+	if (g->regions || g->nlate)
 		return false;
 	/* other integer globals are written through, so what else is in registers does not matter */
 	for (unsigned r = 0; r < 16; r += 4)
@@ -492,6 +496,8 @@ bool x86_as_at_entry(const struct Gen *g)
 
 bool x86_edge_ready(struct Gen *g)
 {
+	if (g->nlate)
+		return false;
 	if (x86_as_at_entry(g))
 		return true;
 	for (unsigned class = 0; class < 2; class++)
@@ -508,6 +514,7 @@ void x86_edge(struct Gen *g)
 {
 	if (x86_as_at_entry(g))
 		return;
+	x86_emit_late(g);
 	for (unsigned class = 0; class < 2; class++)
 		for (int r = 0; r < 16; r++) {
 			uint16_t v = g->owner[class][r];

@@ -138,6 +138,18 @@ struct Collector {
 };
 enum { MAX_ADDITIONS = 4, MAX_COLLECTORS = 3, MAX_CALL_CELLS = 80 };
 
+/* How to compute what a late value of global D is: START (a global or a constant), then each step with its operand. */
+enum { MAX_LATE = 6, MAX_STEPS = 4, MAX_RECIPES = 1024 };
+struct Step {
+	uint8_t op, type;
+	Ref operand;                    /* a global, a constant of 32 bits with the sign, or REF_NONE */
+};
+struct Recipe {
+	Ref d, start;
+	uint8_t nsteps;
+	struct Step step[MAX_STEPS];
+};
+
 struct Gen {
 	struct Ir *ir;
 	struct Asm hot, cold, *as;      /* as: where emitters write now */
@@ -167,6 +179,10 @@ struct Gen {
 	struct Collector collectors[MAX_COLLECTORS];
 	unsigned ncollectors, ncarried;
 	const struct Leaf *checked;     /* what its guards say holds if Cpu.unsure is 0, or NULL */
+	struct Recipe *recipes;
+	unsigned nrecipes;
+	const struct Recipe *late[MAX_LATE];    /* values that are late now */
+	unsigned nlate;
 	unsigned restored;              /* index of an FXPUT that has been seen to, or 0 */
 	bool too_big;
 };
@@ -234,6 +250,19 @@ enum { BOXED_ARG = 1 /* << operand */, BOXED_RESULT = 16 };
 void x86_fuse_singles(struct Ir *ir);
 /* -- versions.c: sets Gen.known and appends the second version to the unit if there is to be one. */
 void x86_make_versions(struct Gen *g);
+
+/* -- late.c. In Ins.spare: LATE, nothing is emitted, Ins.imm is the recipe from here on or NO_RECIPE. Loads and stores get an index, operand 1 or 2, that is to be
+ * shifted left by the bits from INDEX_SCALE on. */
+enum { LATE = 32, INDEX_SCALE = 6, NO_RECIPE = -1 };
+void x86_find_late(struct Gen *g);              /* in loops; before registers are allocated */
+void x86_be_late(struct Gen *g, const struct Ins *ins);         /* INS, which is late, comes next */
+void x86_in_time(struct Gen *g, Ref d);         /* D has been assigned; if anything is late */
+/* Computes them, on a way out: no change of state. Destroys rax. */
+void x86_emit_late(struct Gen *g);
+enum { MAX_LATE_SIZE = 2 + MAX_LATE * (8 + MAX_STEPS * 7) };
+unsigned x86_write_late(const struct Gen *g, uint8_t *to);      /* for a record; returns the bytes written */
+unsigned x86_late_size(const uint8_t *from);
+void x86_follow_late(struct Cpu *cpu, const uint8_t *from);     /* all other globals of CPU are exact */
 
 /* -- emit_*.c: code for Ir.ins[Gen.n]; one that takes in the instruction behind it advances Gen.n */
 void x86_emit_integer(struct Gen *g, struct Ins *ins);
@@ -311,6 +340,12 @@ bool x86_fp_trap(struct Cpu *cpu, void *ucontext);
 void x86_marks_begin(const struct Block *block);        /* NULL: of one that is not listed */
 enum { MARK_COLD = 0x7fffffff };        /* in place of an instruction: the code out of line begins */
 void x86_mark(uint32_t offset, uint32_t insn);
+static inline void x86_emit_mark(struct Gen *g, const struct Ins *ins)
+{
+	g->pc = g->ir->insns[ins->imm].pc;
+	if (g->listed)
+		x86_mark(asm_offset(g->as), ins->imm);
+}
 void x86_disassemble(const struct Block *block, const struct Ir *ir, struct _GString *text);
 
 #endif

@@ -52,6 +52,7 @@ void x86_store_all(struct Gen *g)
 void x86_leave_fault_raise(struct Gen *g, unsigned cause)
 {
 	x86_emit_additions(g);
+	x86_emit_late(g);
 	x86_store_all(g);
 	x86_store_pc(g, false);
 	asm_op(g->as, 0xc7, 0, CPU_MEM(cause), 4);
@@ -223,6 +224,12 @@ static void emit_branch(struct Gen *g, struct Ins *ins)
 {
 	if (ins->op == IR_BRCOND && ins->cond == COND_NEVER)
 		return;
+	if (ins->op == IR_BRCOND && ins->cond < COND_ALWAYS && g->n + 2 < g->ir->nins && ins[1].op == IR_BR && ins[2].op == IR_LABEL && ins[2].imm == ins->imm) {
+		/* a branch over a branch: the other way round */
+		ins->cond ^= 1;
+		ins->imm = ins[1].imm;
+		ins[1].imm = ins[2].imm;
+	}
 	bool ready = x86_to_label(g, ins->imm);
 	if (ins->op == IR_BR || ins->cond == COND_ALWAYS) {
 		const struct Ins *next = ins + 1;

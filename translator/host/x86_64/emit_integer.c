@@ -100,6 +100,68 @@ enum Cc x86_compare(struct Gen *g, enum IrType type, enum IrCond cond, Ref a, Re
 	return condition_code[cond];
 }
 
+/* The next instruction that is not a MARK, or NULL. */
+static struct Ins *next_real(struct Gen *g, unsigned *index)
+{
+	unsigned n = g->n + 1;
+
+	while (n < g->ir->nins && g->ir->ins[n].op == IR_MARK)
+		n++;
+	*index = n;
+	return n < g->ir->nins ? &g->ir->ins[n] : NULL;
+}
+
+/* The current instruction is done, and what follows up to the one at INDEX, the next real one, is gone through. */
+static void advance(struct Gen *g, unsigned index)
+{
+	x86_allocate_end_ins(g, &g->ir->ins[g->n]);
+	while (++g->n < index)
+		x86_emit_mark(g, &g->ir->ins[g->n]);
+}
+
+/* The register that the comparison of INS for D is to be in, with its operands in place; they may be in it, too. */
+static int bit_target(struct Gen *g, const struct Ins *ins, Ref d)
+{
+	for (unsigned k = 0; k < 2; k++)
+		if (ref_is_var(ins->a[k]))
+			x86_use_rm(g, ins->a[k]);
+	return x86_target(g, d, NOREG, 0);
+}
+
+/* D = 0 or 1 behind a comparison; keeps the flags. */
+static void set_bit(struct Gen *g, int d, enum Cc cc)
+{
+	asm_mov_imm(g->as, d, 0);
+	asm_op(g->as, 0x90 | X_0F | X_BYTERM | cc, 0, rm_reg(d), 0);
+}
+
+/* bit = a < b, unsigned, and the addition of the bit that follows it: the bit is the carry of the comparison. */
+static bool emit_carry(struct Gen *g, struct Ins *ins)
+{
+	unsigned index;
+	struct Ins *add = next_real(g, &index);
+
+	if (ins->cond != COND_LTU || !ref_is_var(ins->a[0]) || !add || add->op != IR_ADD || add->type != IR_I64 || add->spare & LATE)
+		return false;
+	unsigned k = add->a[0] == ins->d ? 0 : 1;
+	Ref x = add->a[1 - k];
+	if (add->a[k] != ins->d || !ref_is_var(x) || x == ins->d)
+		return false;
+	bool seen = add->d != ins->d && (ir_is_global(g->ir, ins->d) || !(g->last[index] >> k & 1));
+	int d = seen ? bit_target(g, ins, ins->d) : NOREG;
+	int sum = bit_target(g, ins, add->d), from = x86_use(g, x);
+	enum Cc cc = x86_compare(g, ins->type, ins->cond, ins->a[0], ins->a[1]);
+	if (seen) {
+		set_bit(g, d, cc);
+		x86_assign(g, ins->d, d);
+	}
+	advance(g, index);
+	asm_mov(g->as, sum, from);
+	asm_alu_imm(g->as, ALU_ADC, X_W, rm_reg(sum), 0);
+	x86_assign(g, add->d, sum);
+	return true;
+}
+
 static void emit_setcond(struct Gen *g, struct Ins *ins)
 {
 	if (ins->cond >= COND_ALWAYS) {
@@ -116,16 +178,11 @@ static void emit_setcond(struct Gen *g, struct Ins *ins)
 		x86_assign(g, ins->d, d);
 		return;
 	}
-	/* operands first, so that the register can be cleared before the flags are made */
-	unsigned used = 0;
-	for (unsigned k = 0; k < 2; k++)
-		if (ref_is_var(ins->a[k]))
-			used |= bit(x86_use_rm(g, ins->a[k]).reg);
-	int d = x86_target(g, ins->d, NOREG, 0);
-	if (used >> d & 1 || reg_of(g, ins->a[0]) == d || reg_of(g, ins->a[1]) == d) {
-		enum Cc cc = x86_compare(g, ins->type, ins->cond, ins->a[0], ins->a[1]);
-		asm_op(g->as, 0x90 | X_0F | X_BYTERM | cc, 0, rm_reg(d), 0);
-		asm_op(g->as, 0xb6 | X_0F | X_BYTERM, d, rm_reg(d), 0);
+	if (emit_carry(g, ins))
+		return;
+	int d = bit_target(g, ins, ins->d);
+	if (reg_of(g, ins->a[0]) == d || reg_of(g, ins->a[1]) == d) {
+		set_bit(g, d, x86_compare(g, ins->type, ins->cond, ins->a[0], ins->a[1]));
 	} else {
 		asm_zero(g->as, d);
 		enum Cc cc = x86_compare(g, ins->type, ins->cond, ins->a[0], ins->a[1]);
@@ -403,24 +460,25 @@ static void emit_shift(struct Gen *g, struct Ins *ins, unsigned digit)
 	x86_assign(g, ins->d, d);
 }
 
-/* SHL by 1 to 3 and the ADD that follows it: one LEA. */
+/* SHL by 1 to 3 and the ADD that follows it, and after which nobody sees what was shifted: one LEA. */
 static bool emit_shift_add(struct Gen *g, struct Ins *ins)
 {
-	struct Ins *add = ins + 1;
+	unsigned index;
+	struct Ins *add = next_real(g, &index);
 
-	if (g->n + 1 >= g->ir->nins || add->op != IR_ADD || add->type != IR_I64 || ins->type != IR_I64 || ir_is_global(g->ir, ins->d) ||
-	    !ref_is_const(ins->a[1]) || !ref_is_var(ins->a[0]) || add->a[0] == add->a[1])
+	if (!add || add->op != IR_ADD || add->spare & LATE || add->type != IR_I64 || ins->type != IR_I64 || !ref_is_const(ins->a[1]) || !ref_is_var(ins->a[0]) ||
+	    add->a[0] == add->a[1])
 		return false;
 	uint64_t count = ir_value(g->ir, ins->a[1]);
 	unsigned k = add->a[0] == ins->d ? 0 : 1;
 	Ref other = add->a[1 - k];
-	if (count < 1 || count > 3 || add->a[k] != ins->d || !ref_is_var(other) || !(g->last[g->n + 1] >> k & 1) || add->d == ins->d)
+	bool unseen = add->d == ins->d || (!ir_is_global(g->ir, ins->d) && g->last[index] >> k & 1);
+	if (count < 1 || count > 3 || add->a[k] != ins->d || !ref_is_var(other) || !unseen)
 		return false;
-	int index = x86_use(g, ins->a[0]), base = x86_use(g, other);
+	int scaled = x86_use(g, ins->a[0]), base = x86_use(g, other);
 	int d = x86_target(g, add->d, NOREG, 0);
-	asm_lea(g->as, X_W, d, rm_indexed(base, index, count, 0));
-	x86_allocate_end_ins(g, ins);
-	g->n++;
+	asm_lea(g->as, X_W, d, rm_indexed(base, scaled, count, 0));
+	advance(g, index);
 	x86_assign(g, add->d, d);
 	return true;
 }
@@ -519,17 +577,32 @@ static void emit_mul_high(struct Gen *g, struct Ins *ins)
 	x86_assign(g, ins->d, RDX);
 }
 
+/* Whether the next instruction divides for the other result. */
+static bool divides_again(struct Gen *g, const struct Ins *ins)
+{
+	static const uint8_t other[IR_NOPS] = { [IR_DIVS] = IR_REMS, [IR_REMS] = IR_DIVS, [IR_DIVU] = IR_REMU, [IR_REMU] = IR_DIVU };
+	const struct Ins *next = ins + 1;
+
+	return g->n + 1 < g->ir->nins && next->op == other[ins->op] && next->type == ins->type && next->a[0] == ins->a[0] && next->a[1] == ins->a[1] &&
+	       ins->d != ins->a[0] && ins->d != ins->a[1] && ins->d != next->d;
+}
+
 static void emit_divide(struct Gen *g, struct Ins *ins)
 {
 	bool is_signed = ins->op == IR_DIVS || ins->op == IR_REMS, rem = ins->op == IR_REMS || ins->op == IR_REMU;
 	unsigned w = wide(ins);
-	bool safe = false;
+	bool safe = false, both = divides_again(g, ins);
 
 	if (ref_is_const(ins->a[1])) {
 		uint64_t v = typed_value(g, ins->type, ins->a[1]);
 		safe = v != 0 && v != ~(uint64_t)0;
 	}
-	int a = x86_use(g, ins->a[0]), b = x86_use(g, ins->a[1]), bb = b;
+	int a = x86_use(g, ins->a[0]);
+	/* a divisor that is not in a register yet comes to where it can stay */
+	uint32_t locked = g->locked[IR_INT];
+	g->locked[IR_INT] |= bit(RAX) | bit(RDX);
+	int b = x86_use(g, ins->a[1]), bb = b;
+	g->locked[IR_INT] = locked | bit(b);
 	while (bb == RAX || bb == RDX)
 		bb = x86_scratch(g, IR_INT);
 	asm_mov(g->as, bb, b);
@@ -558,22 +631,27 @@ static void emit_divide(struct Gen *g, struct Ins *ins)
 	x86_begin_cold(g);
 	if (by_zero) {
 		x86_cold_here(g, zero);
-		if (rem)
+		if (rem || both)
 			asm_mov_load(g->as, w, RDX, rm_reg(RAX));
-		else
+		if (!rem || both)
 			asm_mov_imm(g->as, RAX, w ? ~(uint64_t)0 : UINT32_MAX);
 		x86_back(g);
 	}
 	if (by_minus) {
 		x86_cold_here(g, minus);
-		if (rem)
+		if (rem || both)
 			asm_zero(g->as, RDX);
-		else
+		if (!rem || both)
 			asm_op(g->as, 0xf7 | w, 3, rm_reg(RAX), 0);
 		x86_back(g);
 	}
 	x86_end_cold(g);
 	x86_assign(g, ins->d, rem ? RDX : RAX);
+	if (both) {
+		x86_allocate_end_ins(g, ins);
+		g->n++;
+		x86_assign(g, ins[1].d, rem ? RAX : RDX);
+	}
 }
 
 /* -- counting bits, reversing bytes, carry-less products ------------------------------------------------------------------- */

@@ -18,7 +18,9 @@ static struct Rm address(struct Gen *g, const struct Ins *ins)
 		asm_mov_imm(g->as, reg, addr);
 		return rm_mem(reg, 0);
 	}
-	return rm_mem(x86_use(g, ins->a[0]), ins->imm);
+	int base = x86_use(g, ins->a[0]);
+	Ref index = ins->op == IR_LOAD ? ins->a[1] : ins->op == IR_STORE ? ins->a[2] : REF_NONE;
+	return index == REF_NONE ? rm_mem(base, ins->imm) : rm_indexed(base, x86_use(g, index), ins->spare >> INDEX_SCALE, ins->imm);
 }
 
 /* A guest exception if the access is misaligned; changes no register. */

@@ -113,7 +113,7 @@ static void fuse_extensions(struct Gen *g)
 
 	for (unsigned n = 0; n + 1 < ir->nins; n++) {
 		struct Ins *ins = &ir->ins[n], *next = ins + 1;
-		if (!ref_is_var(ins->d) || ir_is_global(ir, ins->d) || next->a[0] != ins->d || !ref_is_var(next->d) ||
+		if ((ins->spare | next->spare) & LATE || !ref_is_var(ins->d) || ir_is_global(ir, ins->d) || next->a[0] != ins->d || !ref_is_var(next->d) ||
 		    g->var[next->d].home == NOREG || ir->var_class[next->d] != IR_INT || !(g->last[n + 1] & 1) || ins->op == IR_CALL)
 			continue;
 		if (!((next->op >= IR_SEXT8 && next->op <= IR_ZEXT32) || (next->op == IR_MOV && next->type == IR_I64)))
@@ -123,6 +123,44 @@ static void fuse_extensions(struct Gen *g)
 		ins->d = next->d;
 		next->a[0] = next->d;
 		g->last[n + 1] &= ~1u;
+	}
+}
+
+/* Whether INS may change places with SET, which comes before it: both are pure, and neither has to do with what the other defines. */
+static bool independent(const struct Ir *ir, const struct Ins *ins, const struct Ins *set)
+{
+	if (!(ir_op_info[ins->op].flags & OPF_PURE) || ir->var_class[ins->d] != IR_INT || ins->d == set->d || ins->d == set->a[0] || ins->d == set->a[1])
+		return false;
+	for (unsigned k = 0; k < 4; k++)
+		if (ins->a[k] == set->d)
+			return false;
+	return true;
+}
+
+/* Moves comparisons that make a carry down to the addition of that: the two become an addition with carry. */
+static void sink_carries(struct Ir *ir)
+{
+	enum { REACH = 3 };
+
+	for (unsigned n = 0; n + 2 < ir->nins; n++) {
+		struct Ins set = ir->ins[n];
+		unsigned way[REACH + 1] = { n }, steps = 0;
+		if (set.op != IR_SETCOND || set.cond != COND_LTU)
+			continue;
+		for (unsigned i = n + 1; i < ir->nins && steps < REACH; i++) {
+			const struct Ins *ins = &ir->ins[i];
+			if (ins->op == IR_MARK)
+				continue;
+			if (ins->op == IR_ADD && (ins->a[0] == set.d || ins->a[1] == set.d)) {
+				for (unsigned k = 0; k < steps; k++)
+					ir->ins[way[k]] = ir->ins[way[k + 1]];
+				ir->ins[way[steps]] = set;
+				break;
+			}
+			if (!independent(ir, ins, &set))
+				break;
+			way[++steps] = i;
+		}
 	}
 }
 
@@ -156,14 +194,15 @@ static void emit_unit(struct Gen *g)
 	fuse_extensions(g);
 	for (g->n = 0; g->n < ir->nins; g->n++) {
 		if (ir->ins[g->n].op == IR_MARK) {
-			g->pc = ir->insns[ir->ins[g->n].imm].pc;
-			if (g->listed)
-				x86_mark(asm_offset(g->as), ir->ins[g->n].imm);
+			x86_emit_mark(g, &ir->ins[g->n]);
 			continue;
 		}
 		if (g->nadditions || g->ncollectors)
 			x86_settle(g, &ir->ins[g->n]);
-		emit_ins(g, &ir->ins[g->n]);
+		if (ir->ins[g->n].spare & LATE)
+			x86_be_late(g, &ir->ins[g->n]);
+		else
+			emit_ins(g, &ir->ins[g->n]);
 		x86_allocate_end_ins(g, &ir->ins[g->n]);
 	}
 }
@@ -182,7 +221,12 @@ static enum EmitResult emit(struct Ir *ir, struct CodeBuffer *buf, struct Block 
 	}
 	g->ir = ir;
 	x86_fuse_singles(ir);
+	if (ir->nlabels)
+		sink_carries(ir);
 	x86_make_versions(g);
+	g->nlate = 0;
+	if (translator.late && ir->nlabels)
+		x86_find_late(g);
 	nsites = ir->nexits * (g->known ? 2 : 1);       /* at most: each exit has a row, which a second version shares */
 	if (buf->end - start < 256 || (uint8_t *)(block_exits(block) + nsites) > buf->meta_end)
 		return EMIT_NO_ROOM;
