@@ -13,6 +13,7 @@
  *   other integer     written through to memory; a register may hold a copy
  *   other vector      written back at the unit's edges, at calls and when its register is wanted
  *   temporary         in a register, or spilled to the frame
+ * In loops a global may be late (late.c): what is where the rules above say is what it held before, and a recipe makes the value of that.
  * At a LABEL and before a branch to one: pinned globals at home, all else in memory, temporaries dead, values exact but for what Gen.known says.
  */
 #ifndef FORERUN_X86_64_BACKEND_H
