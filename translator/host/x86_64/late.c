@@ -337,9 +337,10 @@ void x86_in_time(struct Gen *g, Ref d)
 			g->late[i] = g->late[--g->nlate];
 }
 
+/* Where global R is while rax is overwritten: copies of what is in memory do not count. */
 static struct Rm where(struct Gen *g, Ref r)
 {
-	return g->var[r].reg == NOREG ? x86_var_mem(g, r) : rm_reg(g->var[r].reg);
+	return g->var[r].home == NOREG || g->var[r].reg == NOREG ? x86_var_mem(g, r) : rm_reg(g->var[r].reg);
 }
 
 /* RAX = what STEP makes of it. */
@@ -384,9 +385,9 @@ void x86_emit_late(struct Gen *g)
 		for (unsigned k = 0; k < recipe->nsteps; k++)
 			emit_step(g, &recipe->step[k]);
 		const struct Var *var = &g->var[recipe->d];
-		if (var->reg != NOREG)
+		if (var->home != NOREG && var->reg != NOREG)
 			asm_mov(g->as, var->reg, RAX);
-		if (var->reg == NOREG || var->clean)
+		if (var->home == NOREG || var->reg == NOREG || var->clean)
 			asm_mov_store(g->as, X_W, x86_var_mem(g, recipe->d), RAX);
 	}
 }
