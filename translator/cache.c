@@ -2,7 +2,8 @@
 /* The code cache: memory for translations, and how they are found, chained and forgotten.
  *
  * Blocks are found without a lock; everything that changes the cache holds the translation lock. Memory of a block stays
- * until the next full flush, for which all cpus are stopped, so a cpu may go on in a block that was invalidated behind it. */
+ * until the next full flush, for which all cpus are stopped, so a cpu may go on in a block that was invalidated behind it: to its end, or, as a region may have none,
+ * to the next poll. */
 #include "translator/translate.h"
 
 #include <assert.h>
@@ -349,14 +350,24 @@ static void unchain_incoming(struct Block *block)
 	block->incoming = 0;
 }
 
-static void forget_jump(struct Cpu *cpu, void *data)
+static void forget_jump(struct Cpu *cpu, const struct Block *block)
 {
-	const struct Block *block = data;
 	unsigned index = jump_index(block->pc, cpu->guest->insn_align);
 	struct Jump *jump = &cpu->jumps->entry[index];
 
 	if (__atomic_load_n(&jump->code, __ATOMIC_RELAXED) == block->code)
 		__atomic_store_n(&jump->tag, jump_none(index), __ATOMIC_SEQ_CST);
+}
+
+/* CPU enters BLOCK no more, and does not stay in it: a region may go round for ever. This thread's leaves it when it looks for what it has written. */
+static void keep_out(struct Cpu *cpu, void *data)
+{
+	const struct Block *block = data;
+
+	forget_jump(cpu, block);
+	/* who begins to run after this look does not find the block */
+	if (block->region && cpu != cpu_current() && __atomic_load_n(&cpu->running, __ATOMIC_SEQ_CST))
+		cpu_interrupt(cpu);
 }
 
 /* The block stays in the lists of its pages. Kept ones do not: they are listed again when they come back. */
@@ -367,7 +378,8 @@ void cache_forget(struct Block *block)
 	__atomic_store_n(&block->valid, false, __ATOMIC_SEQ_CST);
 	block_table_remove(block);
 	unchain_incoming(block);
-	cpu_for_each(forget_jump, block);
+	atomic_thread_fence(memory_order_seq_cst);
+	cpu_for_each(keep_out, block);
 	cache.statistics.invalidations++;
 }
 
