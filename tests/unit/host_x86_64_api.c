@@ -94,7 +94,7 @@ __asm__(
 	"	add %rcx, leaf_cells+24(%rip); mov 24(%rsp), %rax; sub %fs:0x28, %rax; jne 1f; add $40, %rsp; pop %rbx; pop %rbp; ret\n"
 	"1:	call *__stack_chk_fail@GOTPCREL(%rip)\n"
 	"api_halves: sub $8, %rsp; mov %rcx, %r9; mov $1, %edx; mov %rsp, %rsi; movl $7, leaf_cells+32(%rip); call api_read\n"
-	"	movslq 4(%rsp), %rax; add (%rsp), %eax; add %rax, leaf_cells+32(%rip); adc $0, leaf_cells+40(%rip); add $8, %rsp; ret\n"
+	"	movslq 4(%rsp), %rax; add (%rsp), %eax; add %rax, leaf_cells+32(%rip); adcl $0, leaf_cells+40(%rip); add $8, %rsp; ret\n"
 	"api_variable: sub $24, %rsp; mov api_number(%rip), %edx; mov %rsp, %rsi; call api_read; cmp $8, %eax; sete %cl; movzbl %cl, %ecx\n"
 	"	add %rcx, leaf_cells+48(%rip); mov (%rsp), %rax; mov %rax, leaf_cells+56(%rip); add $24, %rsp; ret\n"
 	"api_count: mov api_handle(%rip), %rdi; mov $3, %edx; jmp api_add\n"

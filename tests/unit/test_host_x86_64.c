@@ -147,7 +147,7 @@ START_TEST(calling_leaves)
 		{ api_halves, true, .n = 6, .states = 1 },
 		{ api_variable, true, .n = 7, .states = 1, .guards = 1 },
 		{ api_count, true, true, 1, 0, 2 },
-		{ api_sum, true, true, 1, 0, 2 },
+		{ api_sum, true, true, 1, 0, 3 },
 		{ api_address, true, true, 2, 0, 2 },
 		{ api_copy, true, .n = 5, .guards = 2 },
 		{ .fn = not_escape }, { .fn = not_known }, { .fn = not_unbalanced }, { .fn = not_restored }, { .fn = not_explained },
@@ -190,6 +190,29 @@ START_TEST(leaf_replaced)
 	}
 	code[0] = 0xe8;
 	ck_assert(!host_x86_64.examine(code + exec_delta, &facts));
+}
+END_TEST
+
+/* Nothing is read behind a function that is no leaf: it may end where nothing is mapped. */
+START_TEST(leaf_at_end)
+{
+	static const struct { uint8_t code[8]; unsigned n; } rows[] = {
+		{ { 0x53, 0xc3 }, 2 },                          /* push %rbx; ret */
+		{ { 0xe8, 0xf0, 0xff, 0xff, 0xff }, 5 },        /* call to somewhere before */
+		{ { 0xe9, 0xf0, 0xff, 0xff, 0xff }, 5 },        /* jmp likewise */
+		{ { 0xcc }, 1 },
+	};
+	uint8_t *pages = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ck_assert(pages != MAP_FAILED && mprotect(pages + 4096, 4096, PROT_NONE) == 0);
+	memset(pages, 0xcc, 4096);
+	for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+		uint8_t *fn = pages + 4096 - rows[i].n;
+		memcpy(fn, rows[i].code, rows[i].n);
+		ck_assert(!x86_leaf(fn)->good);
+		ck_assert(!x86_leaf(fn)->good);
+	}
+	munmap(pages, 8192);
 }
 END_TEST
 
@@ -404,6 +427,7 @@ int main(void)
 	tcase_add_test(tests, polling);
 	tcase_add_test(tests, leaves);
 	tcase_add_test(tests, leaf_replaced);
+	tcase_add_test(tests, leaf_at_end);
 	tcase_add_test(tests, calling_leaves);
 	tcase_add_test(tests, merged_additions);
 	tcase_add_test(tests, counter_seen_late);

@@ -87,6 +87,43 @@ static bool is_constant(const void *addr)
 	return q.found;
 }
 
+/* The address that an entry of a dynamic section gives: some loaders have added where the library is, some have not. */
+static uintptr_t address_in(const struct dl_phdr_info *info, ElfW(Addr) address)
+{
+	return address < info->dlpi_addr ? info->dlpi_addr + address : address;
+}
+
+static int in_plt(struct dl_phdr_info *info, size_t size, void *data)
+{
+	const ElfW(Dyn) *entry = NULL;
+	const ElfW(Rela) *rel = NULL;
+	size_t bytes = 0, kind = 0;
+	struct Query *q = data;
+
+	(void)size;
+	for (unsigned i = 0; i < info->dlpi_phnum; i++)
+		if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
+			entry = (const void *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
+	for (; entry && entry->d_tag != DT_NULL; entry++)
+		if (entry->d_tag == DT_JMPREL)
+			rel = (const void *)address_in(info, entry->d_un.d_ptr);
+		else if (entry->d_tag == DT_PLTRELSZ)
+			bytes = entry->d_un.d_val;
+		else if (entry->d_tag == DT_PLTREL)
+			kind = entry->d_un.d_val;
+	for (size_t i = 0; rel && kind == DT_RELA && i < bytes / sizeof *rel; i++)
+		q->found |= info->dlpi_addr + rel[i].r_offset == q->addr;
+	return q->found;
+}
+
+/* Whether only the dynamic linker sets the 8 bytes at ADDR, and not a program: a pointer to a function may be a variable, too. */
+static bool is_linkers(const void *addr)
+{
+	struct Query q = { .addr = (uintptr_t)addr };
+
+	return is_constant(addr) || dl_iterate_phdr(in_plt, &q);
+}
+
 /* Memory that need not be mapped. */
 static bool peek(uint64_t addr, unsigned size, uint64_t *value)
 {
@@ -430,7 +467,8 @@ static bool give_slot_address(struct Call *call, uint32_t slot)
 	return append_move(walk_of(call), 0x8d | X_W, RAX, LEAF_WRITES, rm_mem(LEAF_CPU, slot), 0);
 }
 
-/* The pointer in the word at P + 4 + the displacement there, through which the code calls: as the dynamic linker has set it. */
+/* The pointer in the word at P + 4 + the displacement there, through which the code calls: as the dynamic linker has set it, or as it is now. NULL: it cannot be
+ * taken for granted. */
 static const void *through_word(struct Walk *w, const uint8_t *p)
 {
 	struct Leaf *leaf = w->leaf;
@@ -438,11 +476,13 @@ static const void *through_word(struct Walk *w, const uint8_t *p)
 	uint64_t target;
 
 	memcpy(&disp, p, 4);
-	const void *word = p + 4 + disp;
-	memcpy(&target, word, sizeof target);
+	const void *at = p + 4 + disp;
+	if (!is_linkers(at))
+		return word(&w->call, (uintptr_t)at, sizeof target, &target) ? (const void *)(uintptr_t)target : NULL;
+	memcpy(&target, at, sizeof target);
 	if (leaf->nslots == LEAF_SLOTS)
 		return NULL;
-	leaf->slot[leaf->nslots++] = (struct LeafGuard){ .addr = word, .value = target, .size = sizeof target };
+	leaf->slot[leaf->nslots++] = (struct LeafGuard){ .addr = at, .value = target, .size = sizeof target };
 	return (const void *)(uintptr_t)target;
 }
 
@@ -585,7 +625,7 @@ static bool returns(const struct Walk *w)
 	return w->value[RSP].v == 0;
 }
 
-/* Walks the code from w->p to behind its end. False: it is no leaf. */
+/* Walks the code from w->p to behind its end. False: it is no leaf, because of the instruction that w->p is at, or has just passed when another one follows. */
 static bool walk(struct Walk *w)
 {
 	const uint8_t *start = w->p;
@@ -602,13 +642,15 @@ static bool walk(struct Walk *w)
 		if (done)
 			continue;
 		if ((fn = callee(w, w->p, true, &length))) {
+			if (!emulate_call(w, fn) || !returns(w))
+				return false;
 			w->p += length;
-			return emulate_call(w, fn) && returns(w);
+			return true;
 		}
 		if ((fn = callee(w, w->p, false, &length))) {
-			w->p += length;
 			if (!emulate_call(w, fn))
 				return false;
+			w->p += length;
 			continue;
 		}
 		const uint8_t *next = x86_leaf_decode(w->p, &insn);
@@ -616,8 +658,10 @@ static bool walk(struct Walk *w)
 			return false;
 		w->p = next;
 	}
+	if (!returns(w))
+		return false;
 	w->p++;
-	return returns(w);
+	return true;
 }
 
 static void begin(struct Walk *w, const uint8_t *fn)
