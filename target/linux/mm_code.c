@@ -280,6 +280,13 @@ bool mm_read_memory(struct Cpu *cpu, uint64_t addr, void *buf, size_t len)
 	return owned && force_copy(addr, buf, len, false);
 }
 
+/* This thread's cpu may be in what has been invalidated, and nothing in the guest's code says that it is to look for something new. */
+static void leave_changed_code(void)
+{
+	if (cpu_current())
+		cpu_interrupt(cpu_current());
+}
+
 bool mm_write_memory(struct Cpu *cpu, uint64_t addr, const void *buf, size_t len)
 {
 	bool owned;
@@ -287,11 +294,13 @@ bool mm_write_memory(struct Cpu *cpu, uint64_t addr, const void *buf, size_t len
 	if (!len)
 		return true;
 	if (range_has(addr, len, PROT_WRITE, &owned)) {
-		mm_unprotect(addr, len);
+		if (mm_unprotect(addr, len))
+			leave_changed_code();
 		return guest_write(addr, buf, len);
 	}
 	if (!owned || !force_copy(addr, (void *)buf, len, true))
 		return false;
 	cache_invalidate(addr, len);
+	leave_changed_code();
 	return true;
 }
