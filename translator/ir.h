@@ -250,4 +250,7 @@ void ir_check(const struct Ir *ir, const char *pass);
 /* optimise.c: constant and copy propagation, folding, dead code, dead writes of globals; in place, one forward and one backward pass. */
 void ir_optimise(struct Ir *ir);
 
+/* if_convert.c: short branches of a region over cheap operations become selections; in place, before ir_optimise(). */
+void ir_if_convert(struct Ir *ir);
+
 #endif

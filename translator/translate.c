@@ -104,6 +104,10 @@ static struct Block *build(struct Request *r, struct CodeBuffer *buf, enum EmitR
 		instrument_unit(ir, r->cpu);
 		checked(ir, "instrument");
 	}
+	if (r->region && translator.if_convert) {
+		ir_if_convert(ir);
+		checked(ir, "if-conversion");
+	}
 	if (translator.optimise) {
 		ir_optimise(ir);
 		checked(ir, "optimise");

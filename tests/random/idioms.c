@@ -103,9 +103,29 @@ static void put_words(void)
 		put_r(0, 0, 2 + below(2), reg(), d, reg());
 }
 
+/* A branch past a few operations, most of them cheap and on one register: what other processors have conditional moves for. */
+static void put_short_branch(void)
+{
+	static const unsigned char conds[] = { 0, 1, 4, 5, 6, 7 }, functs[] = { 0, 4, 6, 7 };
+	unsigned n = 1 + below(4), d = reg();
+
+	/* less than 32 bytes away */
+	put(0x63 | conds[below(6)] << 12 | reg() << 15 | (below(3) ? reg() : 0) << 20 | 4 * (n + 1) / 2 << 8, 4);
+	for (unsigned i = 0; i < n; i++) {
+		unsigned rd = below(8) ? d : reg(), word = below(3) == 0;
+		switch (below(8)) {
+		case 0: put_r(word, 1, 0, rd, reg(), reg()); break;     /* mul */
+		case 1: put_shift(word, below(2) ? SHL : SAR, rd, d, below(word ? 32 : 64)); break;
+		case 2: put(i_type(0x13, 0, rd, reg(), (int)below(4096) - 2048), 4); break;
+		case 3: put_sext(rd, reg()); break;
+		default: put_r(0, 0, functs[below(4)], rd, d, reg());
+		}
+	}
+}
+
 void put_idiom(void)
 {
-	static void (*const idioms[])(void) = { put_field, put_turn, put_divisions, put_carry, put_index, put_words };
+	static void (*const idioms[])(void) = { put_field, put_turn, put_divisions, put_carry, put_index, put_words, put_short_branch };
 
 	idioms[below(sizeof idioms / sizeof *idioms)]();
 }

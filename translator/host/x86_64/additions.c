@@ -35,13 +35,17 @@ static void emit_numbers(struct Gen *g)
 	}
 }
 
-/* A counter that nothing is added to is not written: it may be another thread's. */
+void x86_add_unless_zero(struct Gen *g, struct Rm cell, unsigned wide, int reg)
+{
+	asm_op(g->as, 0x85 | X_W, reg, rm_reg(reg), 0);
+	uint8_t *none = asm_jcc_short(g->as, CC_E);
+	asm_alu_store(g->as, ALU_ADD, wide, cell, reg);
+	asm_here(g->as, none);
+}
+
 static void emit_collector(struct Gen *g, const struct Collector *c)
 {
-	asm_op(g->as, 0x85 | X_W, c->reg, rm_reg(c->reg), 0);
-	uint8_t *none = asm_jcc_short(g->as, CC_E);
-	asm_alu_store(g->as, ALU_ADD, c->of.wide ? X_W : 0, cell_of(&c->of), c->reg);
-	asm_here(g->as, none);
+	x86_add_unless_zero(g, cell_of(&c->of), c->of.wide ? X_W : 0, c->reg);
 }
 
 void x86_emit_additions(struct Gen *g)
@@ -140,6 +144,17 @@ void x86_add_register(struct Gen *g, struct Addition addition, int reg)
 	asm_alu_store(g->as, alu, w, to, reg);
 	if (!translator.defer)
 		x86_make_additions(g);
+}
+
+void x86_add_selected(struct Gen *g, struct Addition addition, int reg)
+{
+	for (unsigned k = 0; k < g->ncollectors; k++)
+		if (same_cell(&g->collectors[k].of, &addition)) {
+			x86_add_register(g, addition, reg);
+			return;
+		}
+	x86_make_additions(g);
+	x86_add_unless_zero(g, cell_of(&addition), addition.wide ? X_W : 0, reg);
 }
 
 void x86_settle(struct Gen *g, const struct Ins *ins)

@@ -309,6 +309,9 @@ void x86_hot(struct Cpu *cpu);
 void x86_add(struct Gen *g, struct Addition addition);
 /* Adds integer register REG, or subtracts it if the amount is negative. */
 void x86_add_register(struct Gen *g, struct Addition addition, int reg);
+/* The same where REG may hold 0: the cell is not written then, since it may be another thread's. */
+void x86_add_selected(struct Gen *g, struct Addition addition, int reg);
+void x86_add_unless_zero(struct Gen *g, struct Rm cell, unsigned wide, int reg);        /* WIDE: X_W or 0 */
 bool x86_is_late(const struct Gen *g, const struct Addition *cell);     /* whether something is still to be added to it */
 bool x86_cells_overlap(const struct Addition *a, const struct Addition *b);
 void x86_emit_additions(struct Gen *g);         /* emits those put off, on a way out; no change of state */
@@ -320,7 +323,7 @@ void x86_flush_collectors(struct Gen *g);       /* the rest, also on a way that 
 void x86_choose_carried(struct Gen *g);         /* if there is none yet */
 /* The counters of a region that are worth a register, those with most USES first, by the WEIGHT of each instruction. None if something in it looks at counters. */
 unsigned x86_find_collectors(struct Gen *g, const unsigned *weight, struct Collector *found, unsigned *uses);
-/* What the SLOTADD or HOSTADD INS adds, if that is a number: 1, or -1. */
+/* What the SLOTADD or HOSTADD INS adds to, and how much: 1, or -1 if the cell or the number is out of reach. */
 int x86_ins_addition(struct Gen *g, const struct Ins *ins, struct Addition *addition);
 void x86_settle(struct Gen *g, const struct Ins *ins);  /* makes them if INS, which comes next and is no MARK, may look at or leave them behind; if there are any */
 

@@ -444,16 +444,19 @@ static void emit_put(struct Gen *g, struct Ins *ins, unsigned size)
 
 int x86_ins_addition(struct Gen *g, const struct Ins *ins, struct Addition *addition)
 {
-	int32_t imm;
+	bool by_register = ref_is_var(ins->a[0]);
+	int32_t imm = 1;
 
-	if (!x86_imm32(g, ins->a[0], &imm))
+	if (!by_register && !x86_imm32(g, ins->a[0], &imm))
 		return -1;
+	*addition = (struct Addition){ .wide = true, .by_register = by_register, .amount = imm };
 	if (ins->op == IR_SLOTADD) {
-		*addition = (struct Addition){ .cell = (uint32_t)ins->imm, .in_cpu = true, .wide = true, .amount = imm };
+		addition->cell = (uint32_t)ins->imm;
+		addition->in_cpu = true;
 		return 1;
 	}
 	int64_t away = ref_is_const(ins->a[1]) ? (int64_t)(ir_value(g->ir, ins->a[1]) - (uintptr_t)g->exec) : INT64_MAX;
-	*addition = (struct Addition){ .cell = ref_is_const(ins->a[1]) ? ir_value(g->ir, ins->a[1]) : 0, .wide = true, .amount = imm };
+	addition->cell = ref_is_const(ins->a[1]) ? ir_value(g->ir, ins->a[1]) : 0;
 	/* far enough from the limit that no place in the block matters */
 	return llabs(away) < INT32_MAX / 2 ? 1 : -1;
 }
@@ -462,26 +465,31 @@ static void emit_slot_add(struct Gen *g, struct Ins *ins)
 {
 	struct Addition addition;
 
-	if (x86_ins_addition(g, ins, &addition) == 1)
-		x86_add(g, addition);
-	else
+	if (x86_ins_addition(g, ins, &addition) != 1)
 		asm_alu_store(g->as, ALU_ADD, X_W, cpu_mem(ins->imm), x86_use(g, ins->a[0]));
+	else if (addition.by_register)
+		x86_add_register(g, addition, x86_use(g, ins->a[0]));
+	else
+		x86_add(g, addition);
 }
 
 static void emit_host_add(struct Gen *g, struct Ins *ins)
 {
-	int32_t imm;
 	struct Addition addition;
+	int32_t imm;
 
 	if (x86_ins_addition(g, ins, &addition) == 1) {
-		x86_add(g, addition);
+		if (addition.by_register)
+			x86_add_selected(g, addition, x86_use(g, ins->a[0]));
+		else
+			x86_add(g, addition);
 		return;
 	}
 	int addr = x86_use(g, ins->a[1]);
 	if (x86_imm32(g, ins->a[0], &imm))
 		asm_alu_imm(g->as, ALU_ADD, X_W, rm_mem(addr, 0), imm);
 	else
-		asm_alu_store(g->as, ALU_ADD, X_W, rm_mem(addr, 0), x86_use(g, ins->a[0]));
+		x86_add_unless_zero(g, rm_mem(addr, 0), X_W, x86_use(g, ins->a[0]));
 }
 
 void x86_emit_memory(struct Gen *g, struct Ins *ins)
