@@ -93,7 +93,7 @@ def draw(r):
     if r.modes and f.of("integer"):
         rows = {mode: [f.mean("integer", f.with_mode(who, mode.name), ("forerun", "base")) for who in ("forerun", "qemu")] for mode in r.modes}
         without = [1, f.mean("integer", ("qemu", "base"), ("forerun", "base"))]
-        panel = Panel(y + 48, "Time relative to forerun without plugin", "Geometric means of the integer workloads; logarithmic; shorter is better.",
+        panel = Panel(y + 48, "Time relative to forerun without plugin", "Geometric means of the group integer; logarithmic; shorter is better.",
                       *extent(without + [v for pair in rows.values() for v in pair]))
         panel.row("no plugin", *without, missing="not measured")
         for heading in (API_OF_2017, API_TCG):

@@ -32,7 +32,7 @@ def plugin_tables(r):
     """Per API and mode, geometric means over the workloads that were run with plugins."""
     f = bars.Figures(r)
     names = [n for n in r.jobs if r.measured.time(n, "forerun", "base")]
-    lines = ["## With plugins", "", "Geometric means over %s; nanoseconds added to each guest instruction are medians over the integer workloads." %
+    lines = ["## With plugins", "", "Geometric means over %s; nanoseconds added to each guest instruction are medians over the same." %
              ", ".join(names), "An empty place: QEMU's plugin API here has no such thing (it takes versions %s)." % (
                  ", ".join(map(str, r.versions)) or "none"), ""]
     for heading in (API_OF_2017, API_TCG):
