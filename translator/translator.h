@@ -38,7 +38,7 @@ struct Cpu *cpu_new(const struct Guest *guest, const struct Environment *env, st
 /* Frees it; its thread no longer runs it. */
 void cpu_free(struct Cpu *cpu);
 /* The memory behind which the slots of vcpu INDEX are, whether or not a cpu has the index now; NULL if none ever had. It stays, and the next cpu with the
- * index finds the slots as they are. Any thread. */
+ * index finds the slots as they are. The struct Cpu itself may be zero, about to be made by another thread. Any thread. */
 struct Cpu *cpu_slots_of(unsigned index);
 /* The cpu that the calling thread runs, or NULL. cpu_run sets it; a new thread may set it earlier by itself. */
 extern _Thread_local struct Cpu *cpu_of_thread;         /* set by cpu_set_current() alone */

@@ -6,6 +6,7 @@
 
 #include "tests/unit/host_x86_64.h"
 #include "tests/unit/suite.h"
+#include "translator/cpus.h"
 #include "translator/fault.h"
 #include "translator/host/x86_64/leaf.h"
 
@@ -172,6 +173,25 @@ START_TEST(calling_leaves)
 	}
 	ck_assert(!last->good && first->good && first->guard[0].value == 3);
 	ck_assert(x86_leaf(api_one) == x86_leaf(api_one));
+}
+END_TEST
+
+/* Bodies may store to the slots of any cpu, so nothing there is taken for granted: not even while the cpu is being made, when its memory is known and holds nothing. */
+START_TEST(guards_beside_slots)
+{
+	translator.guest = &guest;
+	struct Cpu *made = cpu_memory_take(&guest, 0);
+	struct Handle *in_slots = (struct Handle *)(void *)((char *)made + cpu_slots_offset(&guest));
+
+	ck_assert(made && !made->guest);
+	api_handle = handles;
+	const struct Leaf *leaf = x86_leaf(api_count);
+	ck_assert(leaf->good && leaf->nguards == 2);
+	*in_slots = handles[0];
+	api_handle = in_slots;
+	ck_assert(!x86_leaf(api_count)->good);
+	api_handle = handles;
+	ck_assert(x86_leaf(api_sum)->good);
 }
 END_TEST
 
@@ -429,6 +449,7 @@ int main(void)
 	tcase_add_test(tests, leaf_replaced);
 	tcase_add_test(tests, leaf_at_end);
 	tcase_add_test(tests, calling_leaves);
+	tcase_add_test(tests, guards_beside_slots);
 	tcase_add_test(tests, merged_additions);
 	tcase_add_test(tests, counter_seen_late);
 	tcase_add_test(tests, inlined_bodies);

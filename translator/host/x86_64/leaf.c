@@ -133,13 +133,13 @@ static bool peek(uint64_t addr, unsigned size, uint64_t *value)
 	return process_vm_readv(getpid(), &to, 1, &from, 1, 0) == (ssize_t)size;
 }
 
-/* Whether the bytes are where bodies may store without naming their address. */
+/* Whether the bytes are where bodies may store without naming their address. The cpus may be such as other threads are making now. */
 static bool in_slots(uint64_t addr)
 {
-	struct Cpu *cpu;
+	const struct Cpu *cpu;
 
 	for (unsigned index = 0; (cpu = cpu_slots_of(index)); index++)
-		if (addr - (uintptr_t)cpu < cpu_slots_offset(cpu->guest) + CPU_SLOTS_SIZE)
+		if (addr - (uintptr_t)cpu < cpu_slots_offset(translator.guest) + CPU_SLOTS_SIZE)
 			return true;
 	return false;
 }
