@@ -132,6 +132,19 @@ static bool add_count(const struct Pass *p, struct Body *body, const struct Ins 
 	return true;
 }
 
+static bool add_result(struct Body *body, Ref d)
+{
+	unsigned i = 0;
+
+	while (i < body->nresults && body->results[i] != d)
+		i++;
+	if (i == MAX_RESULTS)
+		return false;
+	body->results[i] = d;
+	body->nresults += i == body->nresults;
+	return true;
+}
+
 /* Whether the code from the MARK at AT on is a body that ends at the guest address MEETING. */
 static bool find_body(const struct Pass *p, unsigned at, uint64_t meeting, struct Body *body)
 {
@@ -160,15 +173,8 @@ static bool find_body(const struct Pass *p, unsigned at, uint64_t meeting, struc
 		}
 		if (!is_cheap(ins) || body->nops == MAX_OPS)
 			return false;
-		if (ir_is_global(p->ir, ins->d)) {
-			unsigned i = 0;
-			while (i < body->nresults && body->results[i] != ins->d)
-				i++;
-			if (i == MAX_RESULTS)
-				return false;
-			body->results[i] = ins->d;
-			body->nresults += i == body->nresults;
-		}
+		if (ir_is_global(p->ir, ins->d) && !add_result(body, ins->d))
+			return false;
 		body->ops[body->nops++] = ins;
 		at++;
 	}

@@ -39,7 +39,7 @@ struct Content {
 	struct Value value;
 };
 
-enum { MAX_CONTENTS = 48, MAX_PASSES = 2 * LEAF_GUARDS };
+enum { MAX_CONTENTS = 48 };
 
 struct Walk {
 	struct Call call;               /* first: what `explain` is given */
