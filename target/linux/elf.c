@@ -71,7 +71,7 @@ static bool add_segment(struct ElfPlan *plan, const Elf64_Phdr *header, uint64_t
 		bad = "too many segments";
 	else if (header->p_filesz > header->p_memsz)
 		bad = "a segment has more bytes in the file than in memory";
-	else if (header->p_offset > file_size || header->p_filesz > file_size - header->p_offset)
+	else if (header->p_filesz && (header->p_offset > file_size || header->p_filesz > file_size - header->p_offset))
 		bad = "the file is truncated: a segment reaches beyond its end";
 	else if (header->p_vaddr >= ELF_LIMIT || header->p_memsz > ELF_LIMIT - header->p_vaddr)
 		bad = "a segment lies outside the address space";
