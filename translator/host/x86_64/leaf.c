@@ -486,7 +486,7 @@ static const void *through_word(struct Walk *w, const uint8_t *p)
 	return (const void *)(uintptr_t)target;
 }
 
-/* The function that code at P calls or jumps to, with a stub of the linker's looked through; *LENGTH: of the instruction. NULL: it does neither. */
+/* The function that code at P calls or jumps to, with an entry of the linkage table looked through; *LENGTH: of the instruction. NULL: it does neither. */
 static const void *callee(struct Walk *w, const uint8_t *p, bool jump, unsigned *length)
 {
 	static const uint8_t endbr64[] = { 0xf3, 0x0f, 0x1e, 0xfa };
