@@ -366,7 +366,7 @@ static void keep_out(struct Cpu *cpu, void *data)
 
 	forget_jump(cpu, block);
 	/* who begins to run after this look does not find the block */
-	if (block->region && cpu != cpu_current() && __atomic_load_n(&cpu->running, __ATOMIC_SEQ_CST))
+	if (block->region && !block->lingers && cpu != cpu_current() && __atomic_load_n(&cpu->running, __ATOMIC_SEQ_CST))
 		cpu_interrupt(cpu);
 }
 
@@ -381,6 +381,21 @@ void cache_forget(struct Block *block)
 	atomic_thread_fence(memory_order_seq_cst);
 	cpu_for_each(keep_out, block);
 	cache.statistics.invalidations++;
+}
+
+void cache_forget_entry(struct Block *block)
+{
+	block->lingers = block->valid;
+	cache_forget(block);
+}
+
+/* The code of BLOCK, which is not valid, has changed. */
+static void drive_out(struct Block *block)
+{
+	if (!block->lingers)
+		return;
+	block->lingers = false;
+	cpu_for_each(keep_out, block);
 }
 
 void cache_forget_containing(uint64_t addr)
@@ -403,8 +418,10 @@ static void forget_page(uint64_t page)
 
 	for (unsigned i = 0; i < list->len; i++) {
 		struct Block *block = listed(list, i);
-		if (!block->valid)
+		if (!block->valid) {
+			drive_out(block);
 			continue;
+		}
 		cache_forget(block);
 		unlist(block, page);
 		kept_add(block);
@@ -454,7 +471,11 @@ void cache_invalidate(uint64_t addr, uint64_t len)
 /* BLOCK stays if it is what would be translated now. */
 static void refresh(struct Block *block)
 {
-	if (block->valid && !kept_matches(block)) {
+	if ((block->valid || block->lingers) && !kept_matches(block)) {
+		if (!block->valid) {
+			drive_out(block);
+			return;
+		}
 		cache_forget(block);
 		unlist(block, UINT64_MAX);
 		kept_add(block);

@@ -3,7 +3,7 @@
  *
  * Forward, each variable has a version that counts its assignments. What is known of a variable (that it equals a constant or another
  * variable, and which instruction defined it) holds while the versions written down with it are current; everything is forgotten at a
- * LABEL, but for constants that all ways to it bring, and what is known of globals at a call that writes them. An instruction that overwrites its own operand (x = x << 48) hides what it was
+ * LABEL, but for constants that all ways to it bring (constants.c finds those of ways that come later), and what is known of globals at a call that writes them. An instruction that overwrites its own operand (x = x << 48) hides what it was
  * made of; if the next one overwrites that result (x = x >> 48), the two are looked at together, and the first goes if the second can do without.
  *
  * Between the two, additions to one per-cpu slot become one where nothing can tell.
@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "target/guest.h"
+#include "translator/constants.h"
 #include "translator/optimise.h"
 #include "translator/translate.h"
 
@@ -105,7 +106,7 @@ struct Meeting {
 static void find_meetings(struct Optimiser *o)
 {
 	struct Ir *ir = o->ir;
-	bool *placed = arena_alloc(ir->arena, ir->nlabels + 1);
+	bool loops = false, *placed = arena_alloc(ir->arena, ir->nlabels + 1);
 
 	o->meetings = arena_alloc(ir->arena, (ir->nlabels + 1) * sizeof *o->meetings);
 	for (unsigned i = 0; i < ir->nins; i++) {
@@ -113,8 +114,10 @@ static void find_meetings(struct Optimiser *o)
 		if (ins->op == IR_LABEL)
 			placed[ins->imm] = true;
 		else if (ins->op == IR_BR || ins->op == IR_BRCOND)
-			o->meetings[ins->imm].from_behind |= placed[ins->imm];
+			loops |= o->meetings[ins->imm].from_behind |= placed[ins->imm];
 	}
+	if (loops && translator.copies && translator.constants)
+		o->constants = ir_constants(ir, false);
 }
 
 static Ref known_constant(const struct Optimiser *o, Ref r)
@@ -142,21 +145,33 @@ static void meet(struct Optimiser *o, unsigned label)
 	}
 }
 
+/* Global R holds the constant VALUE. */
+static void know_constant(struct Optimiser *o, Ref r, Ref value)
+{
+	struct Known *k = &o->known[r];
+
+	if (k->epoch != o->epoch)
+		k->def = NOWHERE;
+	k->epoch = o->epoch;
+	k->copy = value;
+	k->copy_bits = 64;
+	k->copy_version = 0;
+}
+
 /* Nothing is known behind LABEL but that. */
 static void begin_label(struct Optimiser *o, unsigned label)
 {
-	const struct Meeting *m = &o->meetings[label];
+	unsigned n = o->ir->nglobals;
+	const Ref *met = o->meetings[label].constants, *found = o->constants ? o->constants + label * n : NULL;
 
 	o->epoch++;
-	for (unsigned i = 0; m->constants && i < o->ir->nglobals; i++)
-		if (m->constants[i] != REF_NONE) {
-			struct Known *k = &o->known[i];
-			k->epoch = o->epoch;
-			k->copy = m->constants[i];
-			k->copy_bits = 64;
-			k->copy_version = 0;
-			k->def = NOWHERE;
-		}
+	for (unsigned i = 0; (met || found) && i < n; i++) {
+		Ref value = met ? met[i] : REF_NONE;
+		if (value == REF_NONE && found)
+			value = found[i];
+		if (value != REF_NONE)
+			know_constant(o, i, value);
+	}
 }
 
 /* Makes INS what it is known to be. False: drop it. */
@@ -178,6 +193,9 @@ static void note(struct Optimiser *o, const struct Ins *ins)
 		forget_globals(o);
 	if (ins->op == IR_BR || ins->op == IR_BRCOND)
 		meet(o, ins->imm);
+	Ref value, learned = ir_learned(o->from, &value);
+	if (learned != REF_NONE && translator.copies)
+		know_constant(o, learned, value);
 	o->counts |= ins->op == IR_SLOTADD || ins->op == IR_HOSTADD;
 }
 
@@ -396,6 +414,7 @@ void ir_optimise(struct Ir *ir)
 	memset(o.known, 0, ir->nvars * sizeof *o.known);
 	o.epoch = 1;
 	o.counts = false;
+	o.constants = NULL;
 	if (ir->nlabels)
 		find_meetings(&o);
 	o.out = o.next_shift = o.quotient.epoch = 0;

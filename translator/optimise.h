@@ -47,6 +47,7 @@ struct Optimiser {
 	bool counts;                    /* something is added to a counter */
 	const struct Ins *from, *end;   /* the current instruction as it stands in the unit as it was, and the end of that */
 	struct Meeting *meetings;       /* by label */
+	const Ref *constants;           /* ir_constants() if the unit has a loop, else NULL */
 	unsigned out;                   /* Ir.nins while Ir.ins is written anew */
 	uint32_t last;                  /* index of the last instruction written if it overwrites an operand and nothing but marks is behind it, else NOWHERE */
 	struct Known former;            /* what was known of its result before */

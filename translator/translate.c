@@ -8,6 +8,7 @@
 
 #include "instrument/log.h"
 #include "instrument/probe.h"
+#include "translator/assume.h"
 #include "translator/decode.h"
 #include "translator/kept.h"
 #include "translator/region.h"
@@ -72,6 +73,8 @@ struct Request {
 	bool region;                    /* the loop whose head is PC and that the branch at BRANCH closes, else the block at PC */
 	uint64_t branch;
 	bool later;                     /* result: there may be a region when the branch is hot again */
+	bool soon;                      /* result: that shall be soon */
+	struct Assumptions *assumptions;        /* of a region */
 	unsigned max_insns;             /* of a block */
 	struct Code *code;              /* of a block */
 };
@@ -79,8 +82,12 @@ struct Request {
 /* The first stage: false if there is no guest code. */
 static bool decode(struct Ir *ir, struct Request *r, uint32_t *size)
 {
-	if (r->region)
-		return region_decode(ir, &scratch, r->cpu, r->branch, size, &r->later);
+	if (r->region) {
+		if (!region_decode(ir, &scratch, r->cpu, r->branch, size, &r->later))
+			return false;
+		r->later = r->soon = translator.assume && !assume_constants(ir, r->cpu, r->assumptions);
+		return !r->soon;
+	}
 	decode_fetch(r->code, r->pc, r->max_insns);
 	*size = decode_block(ir, r->code, r->max_insns, translator.regions);
 	return *size != 0;
@@ -107,6 +114,10 @@ static struct Block *build(struct Request *r, struct CodeBuffer *buf, enum EmitR
 	if (r->region && translator.if_convert) {
 		ir_if_convert(ir);
 		checked(ir, "if-conversion");
+	}
+	if (r->region && translator.assume) {
+		assume_insert(ir, r->assumptions);
+		checked(ir, "assumptions");
 	}
 	if (translator.optimise) {
 		ir_optimise(ir);
@@ -170,9 +181,19 @@ static struct Block *translate_block(struct Cpu *cpu, uint64_t pc, uint32_t key,
 	return translate_locked(&r, result);
 }
 
+/* Lets branches back to HEAD be hot again on CPU before they have been taken as often again. */
+static void hot_soon(struct Cpu *cpu, uint64_t head)
+{
+	uint32_t *heat = (uint32_t *)((char *)cpu + cpu_heat_offset(cpu->guest)) + heat_index(head);
+	uint32_t rounds = (((uint64_t)1 << 32) / translator.heat_step + 7) / 8;
+
+	*heat = -(rounds * translator.heat_step);
+}
+
 void translate_region(struct Cpu *cpu, struct Block *block)
 {
-	struct Request r = { .cpu = cpu, .key = translator.guest->block_key(cpu), .region = true, .branch = cpu->pc };
+	struct Assumptions assumptions;
+	struct Request r = { .cpu = cpu, .key = translator.guest->block_key(cpu), .region = true, .branch = cpu->pc, .assumptions = &assumptions };
 	enum EmitResult result;
 
 	statistics_count(COUNT_HOT);
@@ -183,6 +204,8 @@ void translate_region(struct Cpu *cpu, struct Block *block)
 		if (!region_given_up(r.pc) && !(old && old->region) && translate_locked(&r, &result)) {
 			if (old)
 				cache_forget(old);
+		} else if (r.soon) {
+			hot_soon(cpu, r.pc);
 		} else if (!r.later) {
 			/* It stays blocks, or others outside of it lead to its head: they need not count any more. Each goes when it has counted enough. */
 			region_give_up(r.pc);

@@ -66,6 +66,7 @@ void cache_revive(struct Block *block);                 /* a forgotten one is fo
 bool cache_had(uint64_t pc, uint32_t key);              /* there was a block at PC, found now or not, since code there last changed */
 bool cache_knows_page(uint64_t page);                   /* code_made() has been called for the page at that address, and code_dropped() has not */
 void cache_forget(struct Block *block);                 /* nothing finds or enters it any more */
+void cache_forget_entry(struct Block *block);           /* the same, but cpus that are in it, a region, may stay as long as its code does not change */
 void cache_forget_containing(uint64_t addr);            /* the same for all blocks, but regions, made of the guest byte at ADDR */
 void cache_commit_common(const struct CodeBuffer *buf); /* after Host.init: what it wrote stays for ever */
 uint64_t cache_generation(void);                        /* changes when all blocks are forgotten */

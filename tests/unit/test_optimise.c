@@ -408,13 +408,14 @@ START_TEST(known_branches)
 	ir_brcond(ir, IR_I64, COND_EQ, 0, c(5), label);
 	ir_into1(ir, IR_MOV, IR_I64, 1, c(1));
 	ir_emit_label(ir, label);
+	ir_into2(ir, IR_ADD, IR_I64, 0, 0, 1);
 	ir_brcond(ir, IR_I64, COND_EQ, 0, c(5), label);
 	ir_exit_cond(ir, IR_I64, COND_ALWAYS, REF_NONE, REF_NONE, 0x4000);
 	ir_into1(ir, IR_MOV, IR_I64, 2, c(2));
 	end();
 	/* behind the label nothing is known of r0 */
 	ir->ins[ir->nins - 3].a[0] = ir->ins[ir->nins - 3].a[1] = 0;
-	expect("mov.i64 r0 = 5; br L0; label L0; brcond.i64.eq r0, 5 L0; exit -> 0x4000");
+	expect("mov.i64 r0 = 5; br L0; label L0; add.i64 r0 = r0, r1; brcond.i64.eq r0, 5 L0; exit -> 0x4000");
 }
 END_TEST
 

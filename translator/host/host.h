@@ -55,6 +55,7 @@ struct Block {
 	uint8_t key;
 	bool region;                    /* a whole loop; its code is anywhere */
 	bool valid;                     /* false once invalidated: not found any more, nothing jumps to it */
+	bool lingers;                   /* not valid, but those who are in it may stay until its code changes */
 	Place incoming;                 /* cache.c: exits that are chained to it */
 	Place next_kept;                /* kept.c */
 };

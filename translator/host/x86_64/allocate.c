@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "translator/host/x86_64/backend.h"
+#include "translator/loops.h"
 
 static enum IrClass class_of(const struct Gen *g, Ref v) { return g->ir->var_class[v]; }
 static bool is_global(const struct Gen *g, Ref v) { return ir_is_global(g->ir, v); }
@@ -704,37 +705,6 @@ _Static_assert(LAST_ARG + IR_MAXARGS <= LAST_RESULT, "one bit per operand");
 
 /* -- regions: which globals stay in registers for the whole unit ------------------------------------------------------------------ */
 
-/* How much each instruction counts: eight times as much with each loop round it. NULL if the unit has no loop. */
-static unsigned *loop_weights(struct Ir *ir)
-{
-	enum { MAX_DEPTH = 4 };
-	bool loops = false;
-
-	if (!ir->nlabels)
-		return NULL;
-	unsigned *label_at = arena_alloc(ir->arena, (ir->nlabels + 1) * sizeof *label_at);
-	int *depth = arena_alloc(ir->arena, (ir->nins + 1) * sizeof *depth);
-	for (unsigned n = 0; n < ir->nins; n++) {
-		const struct Ins *ins = &ir->ins[n];
-		if (ins->op == IR_LABEL) {
-			label_at[ins->imm] = n + 1;
-		} else if ((ins->op == IR_BR || ins->op == IR_BRCOND) && label_at[ins->imm]) {
-			depth[label_at[ins->imm] - 1]++;
-			depth[n + 1]--;
-			loops = true;
-		}
-	}
-	if (!loops)
-		return NULL;
-	unsigned *weight = arena_alloc(ir->arena, ir->nins * sizeof *weight);
-	int now = 0;
-	for (unsigned n = 0; n < ir->nins; n++) {
-		now += depth[n];
-		weight[n] = 1u << 3 * (now < MAX_DEPTH ? now : MAX_DEPTH);
-	}
-	return weight;
-}
-
 /* How often each global is named, by WEIGHT. */
 static unsigned *count_uses(struct Ir *ir, const unsigned *weight)
 {
@@ -850,7 +820,7 @@ void x86_allocate_begin(struct Gen *g)
 	g->npinned = backend.npins;
 	for (unsigned i = 0; i < backend.npins; i++)
 		g->pinned[i] = backend.pins[i];
-	unsigned *weight = loop_weights(ir);
+	unsigned *weight = ir_loop_weights(ir);
 	g->regions = weight != NULL;
 	if (g->regions) {
 		unsigned *count = count_uses(ir, weight);

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/* Choosing, comparing and giving up what regions assume of registers at their entry. */
+#include "translator/assume.h"
+
+#include <string.h>
+
+#include "translator/constants.h"
+#include "translator/loops.h"
+#include "translator/translate.h"
+
+enum {
+	CONSTANTS_MAX = 6,              /* each takes two host instructions at each entry */
+	FAILURES_MAX = 4,               /* of one region, then nothing is assumed any more */
+	HEADS = 512,
+};
+
+/* What is known of the entry of a region. Valid as long as no flush has changed what lies behind the addresses; until then no other head takes the place. */
+static struct Head {
+	uint64_t pc, generation;
+	uint32_t key;
+	uint8_t failures;
+	bool seen;
+	struct Assumptions before;      /* if SEEN: the constants that were there the time before */
+	struct Assumptions made;        /* by the region */
+	uint64_t refused[2][IR_MAXGLOBALS / 64];        /* by Assumption.word: bits of the globals that were otherwise */
+} heads[HEADS];
+
+/* NULL: another has the place. */
+static struct Head *find_head(uint64_t pc, uint32_t key)
+{
+	struct Head *head = &heads[heat_index(pc) % HEADS];
+
+	if (head->generation != cache_generation() || (!head->pc && !head->generation))
+		*head = (struct Head){ .pc = pc, .key = key, .generation = cache_generation() };
+	return head->pc == pc && head->key == key ? head : NULL;
+}
+
+static uint64_t value_of(const struct Guest *guest, const struct Cpu *cpu, Ref global)
+{
+	uint64_t value;
+
+	memcpy(&value, (const char *)cpu + guest->globals[global].offset, sizeof value);
+	return value;
+}
+
+static bool is_word(uint64_t value) { return value == (uint64_t)(int64_t)(int32_t)value; }
+
+static bool is_refused(const struct Head *head, Ref global, bool word)
+{
+	return head->failures == FAILURES_MAX || head->refused[word][global / 64] >> global % 64 & 1;
+}
+
+/* -- choosing ------------------------------------------------------------------------------------------------------- */
+
+/* What it gains, roughly in host instructions, if operand K of INS is a constant. */
+static unsigned gain(const struct Ins *ins, unsigned k)
+{
+	switch (ins->op) {
+	case IR_DIVS: case IR_DIVU: case IR_REMS: case IR_REMU: return k == 1 ? 16 : 1;
+	case IR_SHL: case IR_SHR: case IR_SAR: case IR_ROTL: case IR_ROTR: return k == 1 ? 2 : 1;
+	default: return 1;
+	}
+}
+
+/* By global. */
+static unsigned *count_gains(struct Ir *ir)
+{
+	const unsigned *weight = ir_loop_weights(ir);
+	unsigned *gains = arena_alloc(ir->arena, ir->nglobals * sizeof *gains);
+
+	for (unsigned n = 0; weight && n < ir->nins; n++) {
+		const struct Ins *ins = &ir->ins[n];
+		for (unsigned k = 0; k < 4 && ins->a[k] != REF_NONE; k++)
+			if (ir_is_global(ir, ins->a[k]))
+				gains[ins->a[k]] += weight[n] * gain(ins, k);
+	}
+	return gains;
+}
+
+/* Adds what is constant throughout the region and likely to be of use, the most useful first. */
+static void add_constants(struct Ir *ir, const struct Cpu *cpu, const struct Head *head, struct Assumptions *to)
+{
+	const Ref *at = ir_constants(ir, true) + ir->ins[0].imm * ir->nglobals;
+	unsigned *gains = count_gains(ir);
+
+	for (unsigned v = 0; v < ir->nglobals; v++) {
+		uint64_t value = ir->var_class[v] == IR_INT ? value_of(ir->guest, cpu, v) : 0;
+		bool constant = at[v] == REF_ENTRY || (ref_is_const(at[v]) && ir_value(ir, at[v]) == value);
+		if (ir->var_class[v] != IR_INT || !constant || !is_word(value) || is_refused(head, v, false))
+			gains[v] = 0;
+	}
+	while (to->n < CONSTANTS_MAX) {
+		unsigned best = 0;
+		for (unsigned v = 1; v < ir->nglobals; v++)
+			best = gains[v] > gains[best] ? v : best;
+		if (!gains[best])
+			return;
+		gains[best] = 0;
+		to->list[to->n++] = (struct Assumption){ .global = best, .value = value_of(ir->guest, cpu, best) };
+	}
+}
+
+static bool holds(const struct Assumption *a, uint64_t value)
+{
+	return a->word ? is_word(value) : value == a->value;
+}
+
+bool assume_constants(struct Ir *ir, const struct Cpu *cpu, struct Assumptions *assumptions)
+{
+	struct Head *head = find_head(ir->pc, ir->key);
+
+	assumptions->n = 0;
+	if (!head || ir->ins[0].op != IR_LABEL)
+		return true;
+	if (!head->seen) {
+		head->seen = true;
+		head->before.n = 0;
+		add_constants(ir, cpu, head, &head->before);
+		return head->before.n == 0;
+	}
+	for (unsigned i = 0; i < head->before.n; i++)
+		if (holds(&head->before.list[i], value_of(ir->guest, cpu, head->before.list[i].global)))
+			assumptions->list[assumptions->n++] = head->before.list[i];
+	return true;
+}
+
+bool assume_word(const struct Ir *ir, const struct Cpu *cpu, struct Assumptions *assumptions, Ref global)
+{
+	struct Head *head = find_head(ir->pc, ir->key);
+	struct Assumption a = { .global = global, .word = true };
+
+	for (unsigned i = 0; i < assumptions->n; i++)
+		if (assumptions->list[i].global == global)
+			return true;
+	if (!head || assumptions->n == ASSUMPTIONS_MAX || is_refused(head, global, true) || !holds(&a, value_of(ir->guest, cpu, global)))
+		return false;
+	assumptions->list[assumptions->n++] = a;
+	return true;
+}
+
+/* -- giving up ------------------------------------------------------------------------------------------------------ */
+
+/* The region at PC has been entered with other values than it assumes: it is no more. Translated code calls it and goes on at PC with what is made of that. */
+static void fail(struct Cpu *cpu, uint64_t pc, uint64_t key)
+{
+	cache_lock();
+	struct Head *head = find_head(pc, key);
+	for (unsigned i = 0; head && i < head->made.n; i++) {
+		const struct Assumption *a = &head->made.list[i];
+		if (!holds(a, value_of(cpu->guest, cpu, a->global)))
+			head->refused[a->word][a->global / 64] |= 1ull << a->global % 64;
+	}
+	if (head) {
+		head->failures += head->failures < FAILURES_MAX;
+		head->seen = false;
+	}
+	struct Block *block = cache_find(pc, key);
+	if (block && block->region)
+		cache_forget_entry(block);
+	cache_unlock();
+}
+
+/* -- the unit ------------------------------------------------------------------------------------------------------- */
+
+static void compare(struct Ir *ir, const struct Assumption *a, unsigned failed)
+{
+	Ref other = a->word ? ir_op1(ir, IR_SEXT32, IR_I64, a->global) : ir_const(ir, a->value);
+
+	ir_brcond(ir, IR_I64, COND_NE, a->global, other, failed);
+}
+
+void assume_insert(struct Ir *ir, const struct Assumptions *assumptions)
+{
+	struct Head *head = find_head(ir->pc, ir->key);
+	const struct Ins *old = ir->ins;
+	unsigned nold = ir->nins;
+
+	if (!assumptions->n)
+		return;
+	unsigned failed = ir_label(ir);
+	Ref args[] = { REF_CPU, ir_const(ir, ir->pc), ir_const(ir, ir->key) };
+	head->made = *assumptions;
+	ir->ins_cap = nold + 2 * assumptions->n + 8;
+	ir->ins = arena_alloc_raw(ir->arena, ir->ins_cap * sizeof *ir->ins);
+	ir->nins = 0;
+	for (unsigned i = 0; i < assumptions->n; i++)
+		compare(ir, &assumptions->list[i], failed);
+	memcpy(ir->ins + ir->nins, old, nold * sizeof *old);
+	ir->nins += nold;
+	ir_emit_label(ir, failed);
+	/* the state is that before the first instruction */
+	ir_append(ir, IR_MARK, IR_I64)->imm = 0;
+	ir_call(ir, REF_NONE, (void *)fail, "assume_failed", IRC_READS, 3, args);
+	ir_exit(ir, ir->pc, EXIT_JUMP, 0);
+}
