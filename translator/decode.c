@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "translator/predict.h"
 #include "translator/region.h"
 #include "translator/sites.h"
 
@@ -97,6 +98,17 @@ static void count_target(struct Ir *ir, uint64_t pc)
 	*ir_append(ir, IR_EXITIND, jump.type) = jump;
 }
 
+/* Inserts what observes the conditional branch at PC, before its two exits, which come last, if that has been asked for. */
+static void observe_branch(struct Ir *ir, uint64_t pc)
+{
+	struct Ins branch = ir->ins[ir->nins - 2], other = ir->ins[ir->nins - 1];
+
+	ir->nins -= 2;
+	predict_observe(ir, pc, &branch);
+	*ir_append(ir, branch.op, branch.type) = branch;
+	*ir_append(ir, other.op, other.type) = other;
+}
+
 size_t decode_block(struct Ir *ir, struct Code *code, unsigned max_insns, bool counted)
 {
 	const struct Guest *guest = translator.guest;
@@ -120,6 +132,8 @@ size_t decode_block(struct Ir *ir, struct Code *code, unsigned max_insns, bool c
 			insert_count(ir, body, target);
 		if (counted && ir->ins[ir->nins - 1].op == IR_EXITIND)
 			count_target(ir, insn.pc);
+		if (counted && ir->nins >= body + 2 && ir->ins[ir->nins - 2].op == IR_EXITCOND)
+			observe_branch(ir, insn.pc);
 		if (result == TRANSLATE_END)
 			return at;
 	}

@@ -250,7 +250,10 @@ void ir_check(const struct Ir *ir, const char *pass);
 /* optimise.c: constant and copy propagation, folding, dead code, dead writes of globals; in place, one forward and one backward pass. */
 void ir_optimise(struct Ir *ir);
 
-/* if_convert.c: short branches of a region over cheap operations become selections; in place, before ir_optimise(). */
-void ir_if_convert(struct Ir *ir);
+/* if_convert.c: branches of a region round cheap operations become selections; in place, before ir_optimise(). HARD says whether the branch at a guest address is so
+ * hard to predict that COST operations in its place are faster: some are converted only then. */
+void ir_if_convert(struct Ir *ir, bool (*hard)(uint64_t pc, unsigned cost));
+/* The guest addresses of those branches, at most MAX, in PCS: returns how many. */
+unsigned ir_if_questions(struct Ir *ir, uint64_t *pcs, unsigned max);
 
 #endif

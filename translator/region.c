@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "translator/decode.h"
+#include "translator/predict.h"
 #include "translator/sites.h"
 
 enum {
@@ -24,6 +25,7 @@ enum {
 	MAX_PIECE_INSNS = 96,
 	MAX_WAYS = 2,                                   /* out of a block, but for those by return to where the function called itself */
 	MAX_LINKS = 4,                                  /* such places */
+	MAX_QUESTIONS = 16,                             /* about branches */
 	MAX_CONTEXTS = 16, MAX_DEPTH = 4, NO_CONTEXT = 0xff,
 };
 _Static_assert((int)MAX_CONTEXTS < (int)NO_CONTEXT && MAX_INSNS + MAX_CALLEE_INSNS <= (int)TRANSLATE_MAX_INSNS, "limits of a unit");
@@ -477,6 +479,23 @@ static bool find(struct Search *s, uint64_t branch)
 	}
 }
 
+/* Whether it is known of all branches of the unit how well they are predicted, as far as that matters; else it will be. */
+static bool knows_branches(struct Ir *ir, struct Search *s)
+{
+	uint64_t pcs[MAX_QUESTIONS];
+	unsigned n = ir_if_questions(ir, pcs, MAX_QUESTIONS);
+	bool known = true;
+
+	for (unsigned i = 0; i < n; i++) {
+		bool stale = false;
+		known &= predict_ask(pcs[i], &stale);
+		if (stale)
+			cache_forget_containing(pcs[i]);
+	}
+	s->later |= !known;
+	return known;
+}
+
 bool region_decode(struct Ir *ir, struct Arena *scratch, struct Cpu *cpu, uint64_t branch, uint32_t *size, bool *later)
 {
 	static struct Search s;
@@ -510,7 +529,9 @@ bool region_decode(struct Ir *ir, struct Arena *scratch, struct Cpu *cpu, uint64
 			return false;
 		redirect(ir, &s, piece, from);
 	}
-	return true;
+	found = !translator.if_convert || knows_branches(ir, &s);
+	*later = s.later;
+	return found;
 }
 
 /* Direct-mapped, and valid as long as no flush has changed what lies behind the addresses. */

@@ -11,6 +11,7 @@
 #include "translator/assume.h"
 #include "translator/decode.h"
 #include "translator/kept.h"
+#include "translator/predict.h"
 #include "translator/region.h"
 #include "translator/statistics.h"
 
@@ -112,7 +113,7 @@ static struct Block *build(struct Request *r, struct CodeBuffer *buf, enum EmitR
 		checked(ir, "instrument");
 	}
 	if (r->region && translator.if_convert) {
-		ir_if_convert(ir);
+		ir_if_convert(ir, predict_hard);
 		checked(ir, "if-conversion");
 	}
 	if (r->region && translator.assume) {

@@ -2,6 +2,8 @@
 /* Sequences that compilers write and random instructions never are: what the optimiser and the hosts look for, and near misses of it. */
 #include "tests/random/generate.h"
 
+static const unsigned char conds[] = { 0, 1, 4, 5, 6, 7 }, functs[] = { 0, 4, 6, 7 };
+
 /* Few registers, so that a result often overwrites an operand. */
 static unsigned reg(void) { return 10 + below(5); }
 
@@ -88,7 +90,6 @@ static void put_index(void)
 /* Arithmetic of words, seen as words and as what they are extended to. */
 static void put_words(void)
 {
-	static const unsigned char functs[] = { 0, 4, 6, 7 };
 	unsigned d = reg();
 
 	for (unsigned n = 1 + below(4); n; n--) {
@@ -103,17 +104,16 @@ static void put_words(void)
 		put_r(0, 0, 2 + below(2), reg(), d, reg());
 }
 
-/* A branch past a few operations, most of them cheap and on one register: what other processors have conditional moves for. */
-static void put_short_branch(void)
-{
-	static const unsigned char conds[] = { 0, 1, 4, 5, 6, 7 }, functs[] = { 0, 4, 6, 7 };
-	unsigned n = 1 + below(4), d = reg();
+/* A branch over less than eight instructions, of four bytes, from this one on. */
+static void put_branch(unsigned cond, unsigned a, unsigned b, unsigned over) { put(0x63 | cond << 12 | a << 15 | b << 20 | 4 * over / 2 << 8, 4); }
+static void put_jump(unsigned over) { put(0x6f | 4 * over / 2 << 21, 4); }
 
-	/* less than 32 bytes away */
-	put(0x63 | conds[below(6)] << 12 | reg() << 15 | (below(3) ? reg() : 0) << 20 | 4 * (n + 1) / 2 << 8, 4);
+/* N operations, most of them cheap and on D, the others one in OTHERS. */
+static void put_side(unsigned n, unsigned d, unsigned others)
+{
 	for (unsigned i = 0; i < n; i++) {
-		unsigned rd = below(8) ? d : reg(), word = below(3) == 0;
-		switch (below(8)) {
+		unsigned rd = below(others) ? d : reg(), word = below(3) == 0;
+		switch (below(12)) {
 		case 0: put_r(word, 1, 0, rd, reg(), reg()); break;     /* mul */
 		case 1: put_shift(word, below(2) ? SHL : SAR, rd, d, below(word ? 32 : 64)); break;
 		case 2: put(i_type(0x13, 0, rd, reg(), (int)below(4096) - 2048), 4); break;
@@ -123,9 +123,46 @@ static void put_short_branch(void)
 	}
 }
 
+/* A branch past a few operations, most of them cheap and on one register: what other processors have conditional moves for. */
+static void put_short_branch(void)
+{
+	unsigned n = 1 + below(4), d = reg();
+
+	put_branch(conds[below(6)], reg(), below(3) ? reg() : 0, n + 1);
+	put_side(n, d, 8);
+}
+
+/* A branch with a few operations on either side. Sometimes both sides end in the same comparison, the other way round in one of them. */
+static void put_two_sides(void)
+{
+	unsigned here = 1 + below(4), there = 1 + below(3), tail = below(2), d = reg(), again = below(2);
+	unsigned cond = conds[below(6)], a = reg(), b = below(3) ? reg() : 0, end = conds[below(6)], x = reg(), y = below(4) ? reg() : 0;
+
+	if (!tail) {
+		put_branch(cond, a, b, here + 2);
+		put_side(here, d, 2);
+		put_jump(there + 1);
+		put_side(there, d, 2);
+		return;
+	}
+	/* to what comes behind the last operation, and to that */
+	put_branch(cond, a, b, here + 3);
+	put_side(here, d, 2);
+	put_branch(end, x, y, there + 2 + again + 1);
+	put_jump(there + 3 + again);
+	put_side(there, d, 2);
+	if (again) {
+		put_branch(end, x, below(8) ? y : reg(), 2);
+		put_jump(2);
+	} else {
+		put_branch(end ^ 1, x, below(8) ? y : reg(), 2);
+	}
+	put_r(0, 0, functs[below(4)], d, d, reg());
+}
+
 void put_idiom(void)
 {
-	static void (*const idioms[])(void) = { put_field, put_turn, put_divisions, put_carry, put_index, put_words, put_short_branch };
+	static void (*const idioms[])(void) = { put_field, put_turn, put_divisions, put_carry, put_index, put_words, put_short_branch, put_two_sides, put_two_sides, put_two_sides };
 
 	idioms[below(sizeof idioms / sizeof *idioms)]();
 }

@@ -5,6 +5,9 @@
 #include "tests/unit/suite.h"
 #include "tests/unit/test_cpu.h"
 
+static bool hard;                       /* all branches */
+static bool answer(uint64_t pc, unsigned cost) { return pc && cost <= 64 && hard; }
+
 static unsigned there;                  /* the label that the branch leads to */
 
 static Ref c(uint64_t value) { return ir_const(ir, value); }
@@ -87,7 +90,7 @@ static bool converted(void)
 
 	for (unsigned i = 0; i < 36; i++)
 		before[n++] = run(values[i / 6], values[i % 6]);
-	ir_if_convert(ir);
+	ir_if_convert(ir, answer);
 	for (unsigned i = 0; i < n; i++) {
 		struct State after = run(values[i / 6], values[i % 6]);
 		ck_assert_msg(!memcmp(&before[i], &after, sizeof after), "values %u and %u", i / 6, i % 6);
@@ -199,7 +202,7 @@ START_TEST(what_stays_a_branch)
 	mark(0x1008);
 	ir_brcond(ir, IR_I64, COND_LTU, 3, 4, there);
 	ir_exit(ir, 0x100c, EXIT_JUMP, 0);
-	ir_if_convert(ir);
+	ir_if_convert(ir, answer);
 	ck_assert_uint_eq(number_of(IR_BRCOND), 1);
 }
 END_TEST
@@ -255,6 +258,261 @@ START_TEST(both_sides_are_watched_alike)
 }
 END_TEST
 
+/* -- what is only converted if it is hard to predict -- */
+
+/* 0x1000 branches to 0x1010 or goes on at 0x1004; both sides end at 0x1020, those who are not taken by a jump. */
+static void two_sides(enum IrCond cond, Ref a, Ref b, void (*here)(void), void (*other)(void), void (*more)(void))
+{
+	unsigned end = ir_label(ir);
+
+	there = ir_label(ir);
+	ir_brcond(ir, IR_I64, cond, a, b, there);
+	mark(0x1004);
+	here();
+	mark(0x1008);
+	ir_br(ir, end);
+	ir_emit_label(ir, there);
+	mark(0x1010);
+	other();
+	mark(0x1020);
+	if (more)
+		more();
+	ir_into2(ir, IR_ADD, IR_I64, 5, 5, 1);
+	ir_exit(ir, 0x1024, EXIT_JUMP, 0);
+	ir_emit_label(ir, end);
+	mark(0x1020);
+	if (more)
+		more();
+	ir_into2(ir, IR_ADD, IR_I64, 5, 5, 1);
+	ir_exit(ir, 0x1024, EXIT_JUMP, 0);
+}
+
+static void set_four(void) { ir_into2(ir, IR_ADD, IR_I64, 4, 3, c(9)); }
+static void set_five(void) { ir_into2(ir, IR_XOR, IR_I64, 5, 5, 4); }
+static void set_three(void) { ir_into1(ir, IR_SEXT32, IR_I64, 3, ir_op2(ir, IR_SHL, IR_I32, 3, c(1))); }
+static void swap(void) { ir_into2(ir, IR_XOR, IR_I64, 3, 3, 4), ir_into2(ir, IR_XOR, IR_I64, 4, 3, 4), ir_into2(ir, IR_XOR, IR_I64, 3, 3, 4); }
+static void nothing(void) { }
+static void set_all(void) { set_three(), set_four(), set_five(), ir_into1(ir, IR_NOT, IR_I64, 2, 3); }
+
+START_TEST(two_sides_if_hard)
+{
+	static void (*const sides[])(void) = { set_four, set_five, set_three, swap, nothing, two, set_all };
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(sides) * G_N_ELEMENTS(sides); i++)
+		for (enum IrCond cond = COND_EQ; cond <= COND_GTU; cond++) {
+			void (*a)(void) = sides[i / G_N_ELEMENTS(sides)], (*b)(void) = sides[i % G_N_ELEMENTS(sides)];
+			hard = false;
+			begin(0x1000);
+			two_sides(cond, 3, 4, a, b, NULL);
+			ck_assert_msg(!converted(), "sides %u, not hard", i);
+			hard = true;
+			begin(0x1000);
+			two_sides(cond, 3, 4, a, b, NULL);
+			ck_assert_msg(converted(), "sides %u", i);
+			ck_assert_uint_eq(number_of(IR_EXIT), 1);
+		}
+}
+END_TEST
+
+START_TEST(one_side_of_two_results_if_hard)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		hard = i;
+		begin(0x1000);
+		branch(IR_I64, COND_LT, 3, 4);
+		two();
+		join(NULL);
+		ck_assert_int_eq(converted(), hard);
+		begin(0x1000);
+		branch(IR_I64, COND_LT, 3, 4);
+		swap();
+		join(NULL);
+		ck_assert_int_eq(converted(), hard);
+	}
+}
+END_TEST
+
+START_TEST(what_stays_a_branch_even_if_hard)
+{
+	static void (*const sides[])(void) = { load, store, multiply, divide, leave, put, see, call };
+
+	hard = true;
+	for (unsigned i = 0; i < G_N_ELEMENTS(sides) * 2; i++) {
+		begin(0x1000);
+		if (i % 2)
+			two_sides(COND_EQ, 3, 4, sides[i / 2], set_four, NULL);
+		else
+			two_sides(COND_EQ, 3, 4, set_four, sides[i / 2], NULL);
+		ck_assert_msg(!converted(), "side %u", i);
+	}
+}
+END_TEST
+
+static void poll_and_four(void) { poll(), set_four(); }
+
+/* A way keeps the polls that it had. */
+START_TEST(polls_of_sides)
+{
+	hard = true;
+	for (unsigned i = 0; i < 4; i++) {
+		begin(0x1000);
+		two_sides(COND_LTU, 3, 4, i & 1 ? poll_and_four : set_five, i & 2 ? poll_and_four : set_five, NULL);
+		ck_assert_int_eq(converted(), i != 3);
+	}
+	/* a loop whose only poll is on one side, as the other has none: it was on the common way, and is */
+	begin(0x1000);
+	unsigned head = ir_label(ir), body = ir_label(ir), end = ir_label(ir);
+	ir_br(ir, head);
+	ir_emit_label(ir, head);
+	mark(0x1000);
+	ir_brcond(ir, IR_I64, COND_LTU, 3, 4, body);
+	ir_br(ir, end);
+	ir_emit_label(ir, body);
+	mark(0x1004);
+	set_five();
+	mark(0x1008);
+	poll();
+	ir_br(ir, end);
+	ir_emit_label(ir, end);
+	mark(0x0ffc);
+	ir_into2(ir, IR_ADD, IR_I64, 3, 3, c(1));
+	poll();
+	ir_brcond(ir, IR_I64, COND_NE, 3, c(100), head);
+	ir_exit(ir, 0x100c, EXIT_JUMP, 0);
+	ir_if_convert(ir, answer);
+	ck_assert_uint_eq(number_of(IR_BRCOND), 1);
+	ck_assert_uint_eq(number_of(IR_POLL), 1);
+}
+END_TEST
+
+static void one_and_four(void) { one(), set_four(), one(); }
+static void seven_and_three(void) { count(IR_SLOTADD, 7, SLOT), set_three(), count(IR_HOSTADD, 2, (uintptr_t)&cpu->state); }
+
+START_TEST(counters_of_two_sides)
+{
+	hard = true;
+	begin(0x1000);
+	two_sides(COND_EQ, 3, 4, one_and_four, seven_and_three, one);
+	ck_assert(converted());
+	ck_assert_uint_eq(run(1, 2).slot, 3);
+	ck_assert_uint_eq(run(1, 2).state, 0);
+	ck_assert_uint_eq(run(2, 2).slot, 8);
+	ck_assert_uint_eq(run(2, 2).state, 2);
+	/* three counters are too many, and a call is no counter */
+	begin(0x1000);
+	two_sides(COND_EQ, 3, 4, three_counts, set_four, NULL);
+	ck_assert(!converted());
+	begin(0x1000);
+	two_sides(COND_EQ, 3, 4, set_three, set_four, call);
+	ck_assert(!converted());
+}
+END_TEST
+
+/* The sides end in branches of their own: on COND to 0x1030, else to 0x1040, and by OTHER, A and B with both places exchanged if it is contrary. */
+static void two_ends(enum IrCond cond, enum IrCond other, Ref a, Ref b, bool exchange, bool leave, bool jump)
+{
+	unsigned first = ir_label(ir), second = ir_label(ir), between = ir_label(ir);
+
+	there = ir_label(ir);
+	ir_brcond(ir, IR_I64, COND_LTU, 3, 4, there);
+	mark(0x1004);
+	set_four();
+	mark(0x1008);
+	ir_brcond(ir, IR_I64, cond, 2, 4, first);
+	ir_br(ir, second);
+	ir_emit_label(ir, there);
+	mark(0x1010);
+	set_all();
+	mark(0x1014);
+	poll();
+	if (leave)
+		ir_exit_cond(ir, IR_I64, other, a, b, exchange ? 0x1040 : 0x1030);
+	else
+		ir_brcond(ir, IR_I64, other, a, b, exchange ? second : first);
+	if (jump) {
+		ir_br(ir, between);
+		ir_emit_label(ir, between);
+		mark(0x1018);
+		poll();
+	}
+	ir_br(ir, exchange ? first : second);
+	ir_emit_label(ir, first);
+	mark(0x1030);
+	ir_into2(ir, IR_ADD, IR_I64, 5, 5, 1);
+	ir_exit(ir, 0x1034, EXIT_JUMP, 0);
+	ir_emit_label(ir, second);
+	mark(0x1040);
+	ir_into2(ir, IR_SUB, IR_I64, 5, 5, 1);
+	ir_exit(ir, 0x1044, EXIT_JUMP, 0);
+}
+
+static bool merged(void)
+{
+	ir_if_convert(ir, answer);
+	return number_of(IR_BRCOND) == 1;
+}
+
+START_TEST(sides_that_end_in_the_same_branch)
+{
+	static const uint64_t values[] = { 0, 1, 5, 0xffffffff, 0x100000001, ~0ull };
+
+	hard = true;
+	for (enum IrCond cond = COND_EQ; cond <= COND_GTU; cond++)
+		for (unsigned contrary = 0; contrary < 2; contrary++)
+			for (unsigned jump = 0; jump < 2; jump++) {
+				struct State before[36];
+				begin(0x1000);
+				two_ends(cond, cond ^ contrary, 2, 4, contrary, false, jump);
+				for (unsigned i = 0; i < 36; i++)
+					before[i] = run(values[i / 6], values[i % 6]);
+				ck_assert_msg(merged(), "condition %u, contrary %u, jump %u", cond, contrary, jump);
+				for (unsigned i = 0; i < 36; i++) {
+					struct State after = run(values[i / 6], values[i % 6]);
+					ck_assert(!memcmp(&before[i], &after, sizeof after));
+				}
+			}
+	/* an exit to where the other leads within the unit */
+	begin(0x1000);
+	two_ends(COND_LT, COND_LT, 2, 4, false, true, false);
+	ck_assert(merged());
+	/* other operands, another condition, other places */
+	begin(0x1000);
+	two_ends(COND_LT, COND_LT, 2, 3, false, false, false);
+	ck_assert(!merged());
+	begin(0x1000);
+	two_ends(COND_LT, COND_LTU, 2, 4, false, false, false);
+	ck_assert(!merged());
+	begin(0x1000);
+	two_ends(COND_LT, COND_LT, 2, 4, true, false, false);
+	ck_assert(!merged());
+	begin(0x1000);
+	two_ends(COND_LT, COND_GE, 2, 4, false, false, false);
+	ck_assert(!merged());
+	/* something watches */
+	begin(0x1000);
+	one();
+	two_ends(COND_LT, COND_LT, 2, 4, false, false, false);
+	ck_assert(!merged());
+}
+END_TEST
+
+START_TEST(what_could_be_asked)
+{
+	uint64_t pcs[4];
+
+	begin(0x1000);
+	two_sides(COND_EQ, 3, 4, set_three, set_four, NULL);
+	ck_assert_uint_eq(ir_if_questions(ir, pcs, 4), 1);
+	ck_assert_uint_eq(pcs[0], 0x1000);
+	ck_assert_uint_eq(ir_if_questions(ir, pcs, 0), 0);
+	begin(0x1000);
+	branch(IR_I64, COND_LTU, 3, 4);
+	set_five();
+	join(NULL);
+	ck_assert_uint_eq(ir_if_questions(ir, pcs, 4), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("if_convert");
@@ -268,6 +526,13 @@ int main(void)
 	tcase_add_test(all, what_stays_a_branch);
 	tcase_add_test(all, counters_of_a_body);
 	tcase_add_test(all, both_sides_are_watched_alike);
+	tcase_add_test(all, two_sides_if_hard);
+	tcase_add_test(all, one_side_of_two_results_if_hard);
+	tcase_add_test(all, what_stays_a_branch_even_if_hard);
+	tcase_add_test(all, polls_of_sides);
+	tcase_add_test(all, counters_of_two_sides);
+	tcase_add_test(all, sides_that_end_in_the_same_branch);
+	tcase_add_test(all, what_could_be_asked);
 	suite_add_tcase(suite, all);
 	return run_suite(suite);
 }
