@@ -231,12 +231,12 @@ static Ref former(struct Optimiser *o, Ref r)
 	return variable;
 }
 
-/* Whether there is room for an instruction ahead of the current one. The unit is optimised in place as long as none is. */
-static bool has_room(struct Optimiser *o)
+/* Whether there is room for COUNT instructions ahead of the current one. The unit is optimised in place as long as none is. */
+static bool has_room(struct Optimiser *o, unsigned count)
 {
 	struct Ir *ir = o->ir;
 
-	if (ir->nvars == o->nknown)
+	if (ir->nvars + count > o->nknown)
 		return false;
 	if (ir->ins + o->out == o->from) {
 		struct Ins *ins = arena_alloc_raw(ir->arena, (ir->nins + o->nknown - ir->nvars) * sizeof *ins);
@@ -247,17 +247,30 @@ static bool has_room(struct Optimiser *o)
 	return true;
 }
 
+/* Writes INS, which is pure, before the current instruction. */
+static void write_ahead(struct Optimiser *o, const struct Ins *ins)
+{
+	o->ir->ins[o->out] = *ins;
+	optimise_learn(o, ins, o->out++);
+	o->last = NOWHERE;
+	o->absorbing = REF_NONE;
+}
+
+static Ref new_temp(struct Optimiser *o)
+{
+	Ref t = ir_temp(o->ir, IR_INT);
+
+	o->known[t].version = o->known[t].epoch = 0;
+	return t;
+}
+
 /* Has OP computed before the current instruction; the result. */
 static Ref ahead(struct Optimiser *o, enum IrOp op, enum IrType type, Ref a, Ref b)
 {
-	struct Ins ins = { .d = ir_temp(o->ir, IR_INT) };
+	struct Ins ins = { .d = new_temp(o) };
 
 	become(&ins, op, type, a, b);
-	o->known[ins.d].version = o->known[ins.d].epoch = 0;
-	o->ir->ins[o->out] = ins;
-	optimise_learn(o, &ins, o->out++);
-	o->last = NOWHERE;
-	o->absorbing = REF_NONE;
+	write_ahead(o, &ins);
 	return ins.d;
 }
 
@@ -446,7 +459,7 @@ static bool shift_extends(struct Optimiser *o, struct Ins *ins)
 		return false;
 	if (!left)
 		return become(ins, extend, IR_I64, def->a[0], REF_NONE);
-	if (!has_room(o))
+	if (!has_room(o, 1))
 		return false;
 	Ref low = ahead(o, extend, IR_I64, former(o, def->a[0]), REF_NONE);
 	return become(ins, left > 0 ? IR_SHL : ins->op, IR_I64, low, ir_const(o->ir, left > 0 ? left : -left));
@@ -755,7 +768,7 @@ static void note_shift(struct Optimiser *o, const struct Ins *ins)
 		if (s->epoch != o->epoch || s->index == NOWHERE || s->version != shift.version)
 			continue;
 		const struct Ins *other = &o->ir->ins[s->index];
-		if (other->a[0] == ins->a[0] && other->type == ins->type && other->op != ins->op && right_const(o, other, &c) && c + count == width && has_room(o)) {
+		if (other->a[0] == ins->a[0] && other->type == ins->type && other->op != ins->op && right_const(o, other, &c) && c + count == width && has_room(o, 1)) {
 			shift.other = s->index;
 			shift.turned = ahead(o, IR_ROTL, ins->type, ins->a[0], ins->op == IR_SHL ? ins->a[1] : other->a[1]);
 		}
@@ -764,51 +777,67 @@ static void note_shift(struct Optimiser *o, const struct Ins *ins)
 	o->shifts[o->next_shift++ % SHIFTS] = shift;
 }
 
-static enum IrOp division_partner(enum IrOp op)
+/* Whether one instruction of hosts has the results of A and of B for the same operands. */
+static bool go_together(const struct Ins *a, enum IrOp b)
 {
-	switch (op) {
-	case IR_DIVS: return IR_REMS;
-	case IR_REMS: return IR_DIVS;
-	case IR_DIVU: return IR_REMU;
-	case IR_REMU: return IR_DIVU;
-	default: return IR_MOV;
+	switch (a->op) {
+	case IR_DIVS: return b == IR_REMS;
+	case IR_REMS: return b == IR_DIVS;
+	case IR_DIVU: return b == IR_REMU;
+	case IR_REMU: return b == IR_DIVU;
+	case IR_MUL: return a->type == IR_I64 && (b == IR_MULHS || b == IR_MULHU || b == IR_MULHSU);
+	case IR_MULHS: case IR_MULHU: case IR_MULHSU: return a->type == IR_I64 && b == IR_MUL;
+	default: return false;
 	}
 }
 
-/* Whether an instruction soon divides for the other result of the current one. */
-static bool partner_follows(const struct Optimiser *o)
+static bool swapped(const struct Ins *a, const struct Ins *b) { return a->a[0] == b->a[1] && a->a[1] == b->a[0]; }
+
+/* The instruction that soon wants the other result for the operands of the current one, or NULL. */
+static const struct Ins *find_partner(const struct Optimiser *o)
 {
 	const struct Ins *raw = o->from, *ins = raw;
+	bool product = raw->op == IR_MUL || raw->op == IR_MULHS || raw->op == IR_MULHU || raw->op == IR_MULHSU;
 
 	for (unsigned n = 0; n < PARTNER_MAX; n++) {
 		if ((ref_is_var(ins->d) && (ins->d == raw->a[0] || ins->d == raw->a[1])) || ++ins == o->end)
-			return false;
+			return NULL;
 		if (ins->op == IR_LABEL || ins->op == IR_CALL || ir_op_info[ins->op].flags & OPF_EXIT)
-			return false;
-		if (ins->op == division_partner(raw->op) && ins->type == raw->type && ins->a[0] == raw->a[0] && ins->a[1] == raw->a[1])
-			return true;
+			return NULL;
+		if (go_together(raw, ins->op) && ins->type == raw->type && ((ins->a[0] == raw->a[0] && ins->a[1] == raw->a[1]) || (product && swapped(ins, raw))))
+			return ins;
 	}
-	return false;
+	return NULL;
 }
 
-/* INS divides by a variable: its result is there already, or the other result is computed along with it, in front of it. */
-static void divide_once(struct Optimiser *o, struct Ins *ins)
+/* Whether TWIN has computed what INS does. */
+static bool is_there(const struct Optimiser *o, const struct Twin *twin, const struct Ins *ins)
 {
-	struct Quotient *q = &o->quotient;
+	const struct Ins *there = &twin->ins;
 
-	if (q->ins.op == ins->op && q->ins.type == ins->type && q->epoch == o->epoch && q->ins.a[0] == ins->a[0] && q->ins.a[1] == ins->a[1] &&
-	    q->versions[0] == version_of(o, ins->a[0]) && q->versions[1] == version_of(o, ins->a[1])) {
-		become(ins, IR_MOV, IR_I64, q->ins.d, REF_NONE);
+	return there->op == ins->op && twin->epoch == o->epoch && there->type == ins->type &&
+	       ((there->a[0] == ins->a[0] && there->a[1] == ins->a[1]) || ((ins->op == IR_MUL || ins->op == IR_MULHS || ins->op == IR_MULHU) && swapped(there, ins))) &&
+	       twin->versions[0] == version_of(o, there->a[0]) && twin->versions[1] == version_of(o, there->a[1]);
+}
+
+/* INS divides or multiplies: its result is there already, or the other one that is wanted of its operands is computed right behind it. */
+static void compute_both(struct Optimiser *o, struct Ins *ins)
+{
+	const struct Ins *partner;
+
+	for (unsigned i = 0; i < TWINS; i++)
+		if (is_there(o, &o->twins[i], ins)) {
+			become(ins, IR_MOV, IR_I64, o->twins[i].ins.d, REF_NONE);
+			return;
+		}
+	if (!(partner = find_partner(o)) || !has_room(o, 1))
 		return;
-	}
-	if (ref_is_const(ins->a[1]) || !partner_follows(o) || !has_room(o))
-		return;
-	q->ins = *ins;
-	q->ins.op = division_partner(ins->op);
-	q->epoch = o->epoch;
-	for (unsigned k = 0; k < 2; k++)
-		q->versions[k] = version_of(o, ins->a[k]);
-	q->ins.d = ahead(o, q->ins.op, ins->type, ins->a[0], ins->a[1]);
+	struct Twin *twin = &o->twins[o->next_twin++ % TWINS];
+	bool turned = swapped(partner, o->from);
+	write_ahead(o, ins);
+	become(ins, partner->op, ins->type, ins->a[turned], ins->a[!turned]);
+	ins->d = new_temp(o);
+	*twin = (struct Twin){ .ins = *ins, .epoch = o->epoch, .versions = { version_of(o, ins->a[0]), version_of(o, ins->a[1]) } };
 }
 
 /* Whether the last instruction only makes what INS overwrites, and reads once. */
@@ -822,6 +851,8 @@ static bool absorbs(const struct Optimiser *o, const struct Ins *ins)
 	return reads == 1 && ir_op_info[o->ir->ins[o->last].op].flags & OPF_PURE;
 }
 
+_Static_assert(IR_REMU - IR_MUL == 7, "products and quotients are a row");
+
 void optimise_fold(struct Optimiser *o, struct Ins *ins)
 {
 	if (!rules[ins->op][0] || (ins->op == IR_MOV && ins->type != IR_I32))
@@ -831,6 +862,6 @@ void optimise_fold(struct Optimiser *o, struct Ins *ins)
 	o->absorbing = REF_NONE;
 	if (ins->op == IR_SHL || ins->op == IR_SHR)
 		note_shift(o, ins);
-	else if (division_partner(ins->op) != IR_MOV)
-		divide_once(o, ins);
+	else if (ins->op >= IR_MUL && ins->op <= IR_REMU)
+		compute_both(o, ins);
 }

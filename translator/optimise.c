@@ -282,19 +282,35 @@ static bool only_defines(const struct Ir *ir, const struct Ins *ins)
 	       (ins->op == IR_CALL && ir->calls[ins->imm].flags & IRC_PURE && ins->cond == COND_ALWAYS);
 }
 
-/* t = ...; d = t, where t is not used again: d = ... Then the second goes. */
+static bool has_operand(const struct Ins *ins, Ref r)
+{
+	return ins->a[0] == r || ins->a[1] == r || ins->a[2] == r || ins->a[3] == r;
+}
+
+/* t = ...; d = t, where t is not used again, and what is between is pure and has to do with neither: d = ... Then the second goes.
+ * BEFORE: where to begin, behind. */
 static bool coalesce(struct Liveness *l, const struct Ins *mov, struct Ins *before)
 {
+	enum { REACH = 8 };
 	Ref t = mov->a[0];
 
-	if (mov->op != IR_MOV || (mov->type != IR_I64 && mov->type != IR_F64) || !ref_is_var(t) || ir_is_global(l->ir, t) || is_live(l, t) ||
-	    before->d != t || before->op == IR_CALL)
+	if (mov->op != IR_MOV || (mov->type != IR_I64 && mov->type != IR_F64) || !ref_is_var(t) || ir_is_global(l->ir, t) || is_live(l, t))
 		return false;
-	/* a vector variable that is moved as 64 bits must have been made as 64 bits */
-	if (mov->type == IR_F64 && before->type != IR_F64 && before->op != IR_BOX32)
-		return false;
-	before->d = mov->d;
-	return true;
+	for (unsigned n = 0; n < REACH && before-- > l->ir->ins;) {
+		if (before->op == IR_MARK)
+			continue;
+		if (before->d == t) {
+			/* a vector variable that is moved as 64 bits must have been made as 64 bits */
+			if (before->op == IR_CALL || (mov->type == IR_F64 && before->type != IR_F64 && before->op != IR_BOX32))
+				return false;
+			before->d = mov->d;
+			return true;
+		}
+		if (!(ir_op_info[before->op].flags & OPF_PURE) || before->d == mov->d || has_operand(before, mov->d) || has_operand(before, t))
+			return false;
+		n++;
+	}
+	return false;
 }
 
 /* Looks at INS with what is live behind it, and makes that what is live before it. False: INS is dead. */
@@ -342,7 +358,7 @@ static void backward(struct Ir *ir)
 	/* kept instructions gather at the end of the array, then move to its start */
 	for (unsigned i = ir->nins; i-- > 0;) {
 		struct Ins *ins = &ir->ins[i];
-		if (ins->op != IR_MARK && ((i && coalesce(&l, ins, ins - 1)) || !look_back(&l, ins)))
+		if (ins->op != IR_MARK && (coalesce(&l, ins, ins) || !look_back(&l, ins)))
 			continue;
 		if (--kept != i)
 			ir->ins[kept] = *ins;
@@ -417,9 +433,11 @@ void ir_optimise(struct Ir *ir)
 	o.constants = NULL;
 	if (ir->nlabels)
 		find_meetings(&o);
-	o.out = o.next_shift = o.quotient.epoch = 0;
+	o.out = o.next_shift = o.next_twin = 0;
 	for (unsigned i = 0; i < SHIFTS; i++)
 		o.shifts[i].epoch = 0;
+	for (unsigned i = 0; i < TWINS; i++)
+		o.twins[i].epoch = 0;
 	forward(&o);
 	if (translator.merge && o.counts)
 		merge_counters(ir);

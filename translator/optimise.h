@@ -31,13 +31,13 @@ struct Shift {
 	uint32_t version, epoch;        /* of the value then */
 };
 
-/* A quotient or remainder that has been computed ahead, with the other one. */
-struct Quotient {
-	struct Ins ins;                 /* its result is in a temporary; IR_MOV: there is none */
+/* A quotient, remainder or half of a product that has been computed ahead, with the other one. */
+struct Twin {
+	struct Ins ins;                 /* its result is in a temporary */
 	uint32_t versions[2], epoch;
 };
 
-enum { SHIFTS = 8, PARTNER_MAX = 24, AHEAD_LEAST = 4 /* instructions there is room for to compute ahead */, NOWHERE = UINT32_MAX };
+enum { SHIFTS = 8, TWINS = 4, PARTNER_MAX = 24, AHEAD_LEAST = 4 /* instructions there is room for to compute ahead */, NOWHERE = UINT32_MAX };
 
 struct Optimiser {
 	struct Ir *ir;
@@ -54,8 +54,8 @@ struct Optimiser {
 	Ref absorbing;                  /* the result of the current instruction if that is also the last one's, and read by it only; else REF_NONE */
 	struct Ins absorbed;            /* the last one, as definition() shows it */
 	struct Shift shifts[SHIFTS];    /* the latest */
-	unsigned next_shift;
-	struct Quotient quotient;
+	struct Twin twins[TWINS];       /* likewise */
+	unsigned next_shift, next_twin;
 };
 
 static inline uint32_t version_of(const struct Optimiser *o, Ref r)

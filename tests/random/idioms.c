@@ -64,18 +64,57 @@ static void put_divisions(void)
 	put_r(word, 1, 4 + kind + 2 * (below(8) ? !first : first), reg(), a, b);
 }
 
-/* Sums longer than a register. */
+/* An access to the scratch memory by a register that points there. */
+static void put_access(void)
+{
+	int at = (int)below(64) * 8 - 256;
+
+	if (below(2))
+		put(i_type(0x03, 3, reg(), 8, at), 4);          /* ld */
+	else
+		put(s_type(0x23, 3, 8, reg(), at), 4);          /* sd */
+}
+
+/* Products longer than a register, with something between. */
+static void put_product(void)
+{
+	unsigned a = reg(), b = reg(), first = below(2), high = 1 + below(3), turned = below(4) == 0;
+
+	put_r(0, 1, first ? 0 : high, reg(), a, b);
+	for (unsigned n = below(3); n; n--) {
+		if (below(3))
+			put_r(0, 0, 0, reg(), reg(), reg());
+		else
+			put_access();
+	}
+	put_r(0, 1, first ? high : 0, reg(), turned ? b : a, turned ? a : b);
+}
+
+/* Sums and differences longer than a register. */
 static void put_carry(void)
 {
-	unsigned sum = reg(), a = reg(), carry = reg();
+	unsigned sum = reg(), a = reg(), carry = reg(), minus = below(4) == 0;
 
-	put_r(0, 0, 0, sum, a, reg());
-	put_r(0, 0, below(4) ? 3 : 2, carry, sum, a);
-	for (unsigned n = below(3); n; n--)
-		put_r(0, 0, below(2) ? 0 : 4, reg(), reg(), reg());
-	if (below(4) == 0)
-		put(i_type(0x13, 3, carry, carry, 1), 4);               /* seqz */
-	put_r(0, 0, 0, reg(), carry, reg());
+	put_r(0, minus ? 0x20 : 0, 0, sum, a, reg());
+	put_r(0, 0, below(4) ? 3 : 2, carry, below(4) ? sum : a, below(4) ? a : sum);
+	for (unsigned n = below(3); n; n--) {
+		if (below(3))
+			put_r(0, 0, below(2) ? 0 : 4, reg(), reg(), reg());
+		else
+			put_access();
+	}
+	switch (below(8)) {
+	case 0: put(i_type(0x13, 3, carry, carry, 1), 4); break;        /* seqz */
+	case 1: put_r(0, 0, 3, carry, 0, carry); break;                 /* snez */
+	case 2: put(i_type(0x13, 3, carry, carry, 2 + below(9)), 4); break;
+	case 3: put(i_type(0x13, 4, carry, carry, 1), 4); break;        /* of another one */
+	}
+	if (below(2))
+		put_r(0, 0, 0, below(2) ? carry : reg(), carry, reg());
+	else
+		put_r(0, below(2) ? 0x20 : 0, 0, below(2) ? carry : reg(), reg(), carry);
+	if (below(2))
+		put_access();
 }
 
 /* The place of an element. */
@@ -162,7 +201,7 @@ static void put_two_sides(void)
 
 void put_idiom(void)
 {
-	static void (*const idioms[])(void) = { put_field, put_turn, put_divisions, put_carry, put_index, put_words, put_short_branch, put_two_sides, put_two_sides, put_two_sides };
+	static void (*const idioms[])(void) = { put_field, put_turn, put_divisions, put_product, put_carry, put_index, put_words, put_short_branch, put_two_sides, put_two_sides, put_two_sides };
 
 	idioms[below(sizeof idioms / sizeof *idioms)]();
 }

@@ -9,6 +9,7 @@
 #include "translator/cpus.h"
 #include "translator/fault.h"
 #include "translator/host/x86_64/leaf.h"
+#include "translator/ir_eval.h"
 
 /* -- ways in and out ----------------------------------------------------------------------------------------------------------------- */
 
@@ -401,6 +402,140 @@ START_TEST(flags_read_before_and_behind)
 }
 END_TEST
 
+/* The listing of the unit, which ends in a branch back to its start and so is a loop. */
+static char *loop_listing(unsigned head)
+{
+	GString *text = g_string_new(NULL);
+
+	ir_brcond(ir, IR_I64, COND_NE, 9, c(0), head);
+	ir_exit(ir, 0x2000, EXIT_JUMP, 0);
+	emit_with(&host_x86_64, text);
+	return g_string_free(text, FALSE);
+}
+
+/* Carries are added where they are compared for, whatever is between and whatever the comparison is. */
+START_TEST(carries_are_added)
+{
+	static const struct { enum IrOp op; enum IrCond cond; int64_t c; const char *want; } rows[] = {
+		{ IR_ADD, COND_LTU, -1, "adc" }, { IR_ADD, COND_GEU, -1, "sbb" }, { IR_SUB, COND_LTU, -1, "sbb" }, { IR_SUB, COND_GEU, -1, "adc" },
+		{ IR_ADD, COND_GTU, -1, "adc" }, { IR_ADD, COND_LEU, -1, "sbb" }, { IR_ADD, COND_EQ, 0, "adc" }, { IR_SUB, COND_NE, 0, "adc" },
+		{ IR_ADD, COND_GTU, 7, "sbb" }, { IR_ADD, COND_LEU, 7, "adc" },
+	};
+	uint64_t *cell = (uint64_t *)(void *)memory;
+
+	start_host(HAS_ALL);
+	for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++)
+		for (unsigned later = 0; later < 2; later++) {
+			begin(0x1000);
+			unsigned head = ir_label(ir);
+			ir_emit_label(ir, head);
+			ir_setcond(ir, IR_I64, rows[i].cond, 1, 2, rows[i].c < 0 ? 1 : c(rows[i].c));
+			ir_mark(ir, 0x1004, "\1\0\0", 4);
+			if (later)
+				ir_store(ir, IR_I64, MEM_64, 10, 0, 11);
+			ir_into2(ir, rows[i].op, IR_I64, 1, 3, 1);
+			char *text = loop_listing(head);
+			ck_assert_msg(strstr(text, rows[i].want) && !strstr(text, "\tset") && !strstr(text, " set"), "row %u\n%s", i, text);
+			g_free(text);
+		}
+	/* a fault between sees the bit */
+	begin(0x1000);
+	unsigned head = ir_label(ir);
+	ir_emit_label(ir, head);
+	ir_setcond(ir, IR_I64, COND_LTU, 1, 2, 1);
+	ir_mark(ir, 0x1004, "\1\0\0", 4);
+	ir_store(ir, IR_I64, MEM_64, 10, 0, 11);
+	ir_into2(ir, IR_ADD, IR_I64, 1, 3, 1);
+	ir_into2(ir, IR_SUB, IR_I64, 9, 9, c(1));
+	ir_brcond(ir, IR_I64, COND_NE, 9, c(0), head);
+	ir_exit(ir, 0x2000, EXIT_JUMP, 0);
+	struct Block *block = emit_with(&host_x86_64, NULL);
+	for (unsigned less = 0; less < 2; less++)
+		for (unsigned faults = 0; faults < 2; faults++) {
+			cpu->x[1] = 5;
+			cpu->x[2] = 5 - less;
+			cpu->x[3] = 100;
+			cpu->x[9] = 1;
+			cpu->x[10] = (uintptr_t)(faults ? forbidden : memory);
+			cpu->x[11] = 77;
+			*cell = 0;
+			run(&host_x86_64, block);
+			ck_assert_uint_eq(cpu->cpu.cause == CAUSE_FAULT_STORE, faults);
+			ck_assert_uint_eq(cpu->x[1], faults ? less : 100 + less);
+			ck_assert_uint_eq(*cell, faults ? 0 : 77);
+		}
+}
+END_TEST
+
+/* A late value is exact at a fault where what it is made of is late, too; it is not computed if that is assigned before anybody looks. */
+START_TEST(late_values_of_late_ones)
+{
+	start_host(HAS_ALL);
+	begin(0x1000);
+	unsigned head = ir_label(ir);
+	ir_emit_label(ir, head);
+	ir_into2(ir, IR_SHL, IR_I64, 3, 5, c(32));
+	ir_into2(ir, IR_SHL, IR_I64, 5, 5, c(3));
+	ir_into2(ir, IR_ADD, IR_I64, 5, 5, 6);
+	ir_mark(ir, 0x1004, "\1\0\0", 4);
+	ir_load(ir, IR_I64, MEM_64, 5, 5, 0);
+	ir_into2(ir, IR_XOR, IR_I64, 3, 5, c(1));
+	ir_into2(ir, IR_SUB, IR_I64, 9, 9, c(1));
+	ir_brcond(ir, IR_I64, COND_NE, 9, c(0), head);
+	ir_exit(ir, 0x2000, EXIT_JUMP, 0);
+	GString *text = g_string_new(NULL);
+	struct Block *block = emit_with(&host_x86_64, text);
+	ck_assert_msg(!strstr(text->str, "shl"), "%s", text->str);
+	g_string_free(text, TRUE);
+	for (unsigned faults = 0; faults < 2; faults++) {
+		uint64_t at = (uintptr_t)(faults ? forbidden : memory);
+		*(uint64_t *)(void *)memory = 6;
+		cpu->x[3] = 1;
+		cpu->x[5] = at >> 3;
+		cpu->x[6] = 0;
+		cpu->x[9] = 1;
+		run(&host_x86_64, block);
+		ck_assert_uint_eq(cpu->cpu.cause == CAUSE_FAULT_LOAD, faults);
+		ck_assert_uint_eq(cpu->x[5], faults ? at : 6);
+		ck_assert_uint_eq(cpu->x[3], faults ? at >> 3 << 32 : 7);
+	}
+}
+END_TEST
+
+/* Both halves of a product are one multiplication, with each set of instructions; all ways round. */
+START_TEST(products_in_pairs)
+{
+	static const uint64_t values[] = { 0, 1, 3, ~0ull, 1ull << 63, (1ull << 63) - 1, 0x123456789abcdef0, 0xfedcba9876543210 };
+	static const unsigned features[] = { HAS_ALL, 0 };
+
+	for (unsigned f = 0; f < 2; f++) {
+		start_host(features[f]);
+		for (unsigned high = IR_MULHS; high <= IR_MULHSU; high++)
+			for (unsigned first = 0; first < 2; first++)
+				for (unsigned d = 2; d < 20; d += 3) {
+					begin(0x1000);
+					ir_into2(ir, first ? IR_MUL : high, IR_I64, d, 0, 18);
+					ir_into2(ir, first ? high : IR_MUL, IR_I64, 18, 0, 18);
+					ir_exit(ir, 0x2000, EXIT_JUMP, 0);
+					GString *text = g_string_new(NULL);
+					struct Block *block = emit_with(&host_x86_64, text);
+					char *one = strstr(text->str, "mul");
+					ck_assert_msg(one && !strstr(one + 3, "mul"), "%s", text->str);
+					g_string_free(text, TRUE);
+					for (unsigned i = 0; i < G_N_ELEMENTS(values); i++)
+						for (unsigned k = 0; k < G_N_ELEMENTS(values); k++) {
+							uint64_t a = values[i], b = values[k], want = ir_eval(high, IR_I64, a, b);
+							cpu->x[0] = a;
+							cpu->x[18] = b;
+							run(&host_x86_64, block);
+							ck_assert_uint_eq(cpu->x[d], first ? a * b : want);
+							ck_assert_uint_eq(cpu->x[18], first ? want : a * b);
+						}
+				}
+	}
+}
+END_TEST
+
 START_TEST(rooms)
 {
 	start_host(HAS_ALL);
@@ -455,6 +590,9 @@ int main(void)
 	tcase_add_test(tests, inlined_bodies);
 	tcase_add_test(tests, signaling_nan_enters_loop);
 	tcase_add_test(tests, flags_read_before_and_behind);
+	tcase_add_test(tests, carries_are_added);
+	tcase_add_test(tests, late_values_of_late_ones);
+	tcase_add_test(tests, products_in_pairs);
 	tcase_add_test(tests, rooms);
 	tcase_add_test(tests, listings);
 	suite_add_tcase(suite, tests);

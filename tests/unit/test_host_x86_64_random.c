@@ -311,21 +311,42 @@ static void gen_element(void)
 		ir_load(ir, IR_I64, mem, address, address == base ? c((uintptr_t)memory) : c((uintptr_t)memory + 64), 0);
 }
 
-/* What is emitted together: carries, scaled additions, quotients and remainders; and sums of words. */
+/* A load to one of few registers, sometimes of what is forbidden. */
+static void gen_look(void)
+{
+	ir_load(ir, IR_I64, below(4), few(), c(one_in(faulty ? 10 : 100) ? (uintptr_t)forbidden + 4096 : (uintptr_t)memory + 8 * below(32)), 0);
+}
+
+/* What is emitted together: carries, scaled additions, both halves of products, quotients and remainders; and sums of words. */
 static void gen_idiom(void)
 {
 	enum IrType type = one_in(2) ? IR_I32 : IR_I64;
 	Ref a = few(), b = one_in(6) ? int_operand() : few(), d = one_in(4) ? ir_temp(ir, IR_INT) : few();
 
-	switch (below(4)) {
+	switch (below(5)) {
 	case 0:
-		ir_setcond(ir, type, one_in(6) ? COND_LT : COND_LTU, d, a, b);
+		b = one_in(4) ? c(below(2)) : b;
+		ir_setcond(ir, type, one_in(2) ? below(COND_ALWAYS) : COND_LTU, d, a, b);
 		maybe_mark();
-		for (unsigned n = below(3); n; n--)
-			ir_into2(ir, one_in(2) ? IR_ADD : IR_XOR, IR_I64, few(), few(), int_operand());
+		for (unsigned n = below(3); n; n--) {
+			if (one_in(3))
+				gen_look();
+			else
+				ir_into2(ir, one_in(2) ? IR_ADD : IR_XOR, IR_I64, few(), few(), int_operand());
+		}
 		maybe_mark();
-		ir_into2(ir, IR_ADD, IR_I64, few(), one_in(2) ? d : few(), one_in(2) ? d : few());
+		ir_into2(ir, one_in(3) ? IR_SUB : IR_ADD, IR_I64, one_in(2) && ir_is_global(ir, d) ? d : few(), one_in(2) ? d : few(), one_in(2) ? d : few());
+		if (one_in(2))
+			gen_look();
 		break;
+	case 4: {
+		unsigned high = IR_MULHS + below(3), first = below(2), turned = below(2);
+		Ref e = one_in(2) ? ir_temp(ir, IR_INT) : few();
+		ir_into2(ir, first ? IR_MUL : high, IR_I64, d, a, b);
+		ir_into2(ir, first ? high : IR_MUL, IR_I64, e, turned ? b : a, turned ? a : b);
+		done_int(e);
+		break;
+	}
 	case 1: {
 		Ref sum = one_in(2) && ir_is_global(ir, d) ? d : few();
 		ir_into2(ir, IR_SHL, IR_I64, d, a, c(below(5)));

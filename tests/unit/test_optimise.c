@@ -295,7 +295,7 @@ START_TEST(complementary_shifts_turn)
 	Ref left = ir_op2(ir, IR_SHL, IR_I32, 0, c(8)), right = ir_op2(ir, IR_SHR, IR_I32, 0, c(24));
 	ir_into2(ir, IR_OR, IR_I64, 2, left, right);
 	end();
-	expect("rotl.i32 t2 = r0, 8; mov.i64 r2 = t2; exit -> 0x2000");
+	expect("rotl.i32 r2 = r0, 8; exit -> 0x2000");
 	/* counts that do not add up, another value, a shift in 64 bits of which the word is taken */
 	begin(0x1000);
 	ir_into2(ir, IR_SHL, IR_I64, 1, 3, c(4));
@@ -315,14 +315,14 @@ START_TEST(complementary_shifts_turn)
 }
 END_TEST
 
-/* divide_once */
+/* compute_both */
 START_TEST(quotient_and_remainder_go_together)
 {
 	ir_into2(ir, IR_REMU, IR_I32, 2, 0, 1);
 	ir_into2(ir, IR_ADD, IR_I64, 3, 3, 2);
 	ir_into2(ir, IR_DIVU, IR_I32, 1, 0, 1);
 	end();
-	expect("divu.i32 t0 = r0, r1; remu.i32 r2 = r0, r1; add.i64 r3 = r3, r2; mov.i64 r1 = t0; exit -> 0x2000");
+	expect("remu.i32 r2 = r0, r1; divu.i32 r1 = r0, r1; add.i64 r3 = r3, r2; exit -> 0x2000");
 	/* other operands, another kind, and a label or a call between */
 	begin(0x1000);
 	ir_into2(ir, IR_REMU, IR_I64, 0, 0, 1);
@@ -332,6 +332,52 @@ START_TEST(quotient_and_remainder_go_together)
 	ir_into2(ir, IR_REMS, IR_I32, 3, 4, 5);
 	end();
 	expect("remu.i64 r0 = r0, r1; divu.i64 r2 = r0, r1; rems.i32 r3 = r4, r5; exit -> 0x2000");
+}
+END_TEST
+
+/* compute_both: low and high half, in either order and with operands either way round */
+START_TEST(halves_of_a_product_go_together)
+{
+	static const struct { enum IrOp first, second; bool turned; const char *want; } pairs[] = {
+		{ IR_MUL, IR_MULHU, false, "mul.i64 r2 = r0, r1; mulhu.i64 t0 = r0, r1; load.i64.u8 r3 = r3; mov.i64 r1 = t0" },
+		{ IR_MULHS, IR_MUL, false, "mulhs.i64 r2 = r0, r1; mul.i64 t0 = r0, r1; load.i64.u8 r3 = r3; mov.i64 r1 = t0" },
+		{ IR_MUL, IR_MULHS, true, "mul.i64 r2 = r0, r1; mulhs.i64 t0 = r1, r0; load.i64.u8 r3 = r3; mov.i64 r1 = t0" },
+		{ IR_MUL, IR_MULHSU, true, "mul.i64 r2 = r0, r1; mulhsu.i64 t0 = r1, r0; load.i64.u8 r3 = r3; mov.i64 r1 = t0" },
+		{ IR_MULHSU, IR_MUL, true, "mulhsu.i64 r2 = r0, r1; mul.i64 t0 = r1, r0; load.i64.u8 r3 = r3; mov.i64 r1 = t0" },
+		{ IR_MULHSU, IR_MULHU, false, "mulhsu.i64 r2 = r0, r1; load.i64.u8 r3 = r3; mulhu.i64 r1 = r0, r1" },
+	};
+	for (unsigned i = 0; i < G_N_ELEMENTS(pairs); i++) {
+		begin(0x1000);
+		ir_into2(ir, pairs[i].first, IR_I64, 2, 0, 1);
+		ir_load(ir, IR_I64, MEM_8, 3, 3, 0);
+		ir_into2(ir, pairs[i].second, IR_I64, 1, pairs[i].turned, !pairs[i].turned);
+		end();
+		char *want = g_strconcat(pairs[i].want, "; exit -> 0x2000", NULL);
+		expect(want);
+		g_free(want);
+	}
+	/* several at once; an operand that changes between; words; a factor that was folded into another */
+	begin(0x1000);
+	ir_into2(ir, IR_MUL, IR_I64, 2, 0, 1);
+	ir_into2(ir, IR_MULHU, IR_I64, 3, 4, 5);
+	ir_into2(ir, IR_MULHU, IR_I64, 1, 0, 1);
+	ir_into2(ir, IR_MUL, IR_I64, 4, 4, 5);
+	end();
+	expect("mul.i64 r2 = r0, r1; mulhu.i64 r1 = r0, r1; mulhu.i64 r3 = r4, r5; mul.i64 r4 = r4, r5; exit -> 0x2000");
+	begin(0x1000);
+	ir_into2(ir, IR_MUL, IR_I64, 2, 0, 1);
+	ir_into2(ir, IR_ADD, IR_I64, 1, 1, c(1));
+	ir_into2(ir, IR_MULHU, IR_I64, 3, 0, 1);
+	ir_into2(ir, IR_MUL, IR_I32, 4, 0, 1);
+	ir_into2(ir, IR_MULHU, IR_I32, 5, 0, 1);
+	end();
+	expect("mul.i64 r2 = r0, r1; add.i64 r1 = r1, 1; mulhu.i64 r3 = r0, r1; mul.i32 r4 = r0, r1; mulhu.i32 r5 = r0, r1; exit -> 0x2000");
+	begin(0x1000);
+	Ref t = ir_op2(ir, IR_MUL, IR_I64, 0, c(3));
+	ir_into2(ir, IR_MUL, IR_I64, 2, t, c(5));
+	ir_into2(ir, IR_MULHU, IR_I64, 3, t, c(5));
+	end();
+	expect("mul.i64 t0 = r0, 3; mul.i64 r2 = r0, 15; mulhu.i64 r3 = t0, 5; exit -> 0x2000");
 }
 END_TEST
 
@@ -539,6 +585,33 @@ START_TEST(temporaries_coalesce)
 	ir_into2(ir, IR_ADD, IR_I64, 2, u, c(1));
 	end();
 	expect("load.i64.u32 r0 = r0; load.i64.u32 t1 = r1; mov.i64 r1 = t1; add.i64 r2 = t1, 1; exit -> 0x2000");
+}
+END_TEST
+
+/* With something between: what makes the temporary moves past nothing that it, or that looks at the result or where it goes. */
+START_TEST(temporaries_coalesce_from_afar)
+{
+	static const char *const wants[] = {
+		"add.i64 r0 = r1, r2; xor.i64 r3 = r4, r5", "add.i64 t0 = r1, r2; load.i64.u64 r3 = r4; mov.i64 r0 = t0", "add.i64 t0 = r1, r2; xor.i64 r3 = r0, r5; mov.i64 r0 = t0",
+		"add.i64 t0 = r1, r2; poll; mov.i64 r0 = t0", "add.i64 t0 = r1, r2; xor.i64 r3 = r4, t0; mov.i64 r0 = t0",
+		"add.i64 t0 = r1, r2; exitcond.i64.eq r3, r4 -> 0x3000; mov.i64 r0 = t0",
+	};
+	for (unsigned i = 0; i < G_N_ELEMENTS(wants); i++) {
+		begin(0x1000);
+		Ref t = ir_op2(ir, IR_ADD, IR_I64, 1, 2);
+		ir_mark(ir, 0x1004, "\1\0\0", 4);
+		switch (i) {
+		case 1: ir_load(ir, IR_I64, MEM_64, 3, 4, 0); break;
+		case 3: ir_poll(ir); break;
+		case 5: ir_exit_cond(ir, IR_I64, COND_EQ, 3, 4, 0x3000); break;
+		default: ir_into2(ir, IR_XOR, IR_I64, 3, i == 2 ? 0 : 4, i == 4 ? t : 5);
+		}
+		ir_into1(ir, IR_MOV, IR_I64, 0, t);
+		end();
+		char *want = g_strconcat(wants[i], "; exit -> 0x2000", NULL);
+		expect(want);
+		g_free(want);
+	}
 }
 END_TEST
 
@@ -793,7 +866,7 @@ static void random_idiom(void)
 	Ref a = 1 + below(3), b = 1 + below(3), d = 1 + below(3);
 	unsigned type = below(2), width = type == IR_I32 ? 32 : 64, count = 1 + below(width - 1);
 
-	switch (below(4)) {
+	switch (below(5)) {
 	case 0:
 		count = below(2) ? 32 : 48;
 		ir_into2(ir, IR_SHL, IR_I64, a, b, c(count));
@@ -810,6 +883,14 @@ static void random_idiom(void)
 		break;
 	}
 	case 2: {
+		unsigned high = IR_MULHS + below(3), first = below(2), turned = below(2), third = below(8) ? b : d;
+		ir_into2(ir, first ? IR_MUL : high, IR_I64, d, a, b);
+		if (below(2))
+			random_memory();
+		ir_into2(ir, first ? high : IR_MUL, IR_I64, 1 + below(5), turned ? third : a, turned ? a : third);
+		break;
+	}
+	case 3: {
 		unsigned op = below(2) ? IR_DIVS : IR_DIVU, rem = op + (IR_REMS - IR_DIVS), first = below(2);
 		ir_into2(ir, first ? op : rem, type, d, a, b);
 		ir_into2(ir, IR_ADD, IR_I64, 1 + below(5), 1 + below(5), c(1));
@@ -979,6 +1060,7 @@ int main(void)
 	tcase_add_test(all, results_that_overwrite_operands);
 	tcase_add_test(all, complementary_shifts_turn);
 	tcase_add_test(all, quotient_and_remainder_go_together);
+	tcase_add_test(all, halves_of_a_product_go_together);
 	tcase_add_test(all, widths_go_on);
 	tcase_add_test(all, displacements);
 	tcase_add_test(all, float_moves);
@@ -992,6 +1074,7 @@ int main(void)
 	tcase_add_test(all, calls_that_write_end_what_is_known);
 	tcase_add_test(all, calls_that_read_do_not);
 	tcase_add_test(all, temporaries_coalesce);
+	tcase_add_test(all, temporaries_coalesce_from_afar);
 	tcase_add_test(all, writes_stay_where_they_are_seen);
 	tcase_add_test(all, results_nobody_wants);
 	tcase_add_test(all, partial_vector_writes);

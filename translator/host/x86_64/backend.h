@@ -142,7 +142,7 @@ enum { MAX_ADDITIONS = 4, MAX_COLLECTORS = 3, MAX_CALL_CELLS = 80 };
 /* How to compute what a late value of global D is: START (a global or a constant), then each step with its operand. */
 enum { MAX_LATE = 6, MAX_STEPS = 4, MAX_RECIPES = 1024 };
 struct Step {
-	uint8_t op, type;
+	uint8_t op, type, cond;
 	Ref operand;                    /* a global, a constant of 32 bits with the sign, or REF_NONE */
 };
 struct Recipe {
@@ -255,6 +255,8 @@ void x86_make_versions(struct Gen *g);
 /* -- late.c. In Ins.spare: LATE, nothing is emitted, Ins.imm is the recipe from here on or NO_RECIPE. Loads and stores get an index, operand 1 or 2, that is to be
  * shifted left by the bits from INDEX_SCALE on. */
 enum { LATE = 32, INDEX_SCALE = 6, NO_RECIPE = -1 };
+/* ADD and SUB: operand 1 is no number, but the bit that COND says of operands 1 and 2 as integers of type Ins.mem; COND is LTU or GEU. */
+enum { WITH_CARRY = 8 };
 void x86_find_late(struct Gen *g);              /* in loops; before registers are allocated */
 void x86_be_late(struct Gen *g, const struct Ins *ins);         /* INS, which is late, comes next */
 void x86_in_time(struct Gen *g, Ref d);         /* D has been assigned; if anything is late */
@@ -281,6 +283,10 @@ bool x86_emit_leaf(struct Gen *g, const struct Ins *ins);
 /* The cells that the call INS adds to, or looks at or sets, if that is all that it does with memory, and it does not look at those it adds to: how many, or -1. */
 int x86_call_cells(struct Gen *g, const struct Ins *ins, struct Addition cells[MAX_CALL_CELLS]);
 
+extern const uint8_t x86_condition_code[];     /* by enum IrCond, enum Cc */
+enum IrCond x86_swap_cond(enum IrCond cond);    /* for operands the other way round */
+/* Makes the comparison SET one by LTU or GEU of a variable as operand 0, if there is one that is the same. */
+bool x86_as_carry(struct Ir *ir, struct Ins *set);
 /* Compares for the current instruction; returns the condition code for COND. */
 enum Cc x86_compare(struct Gen *g, enum IrType type, enum IrCond cond, Ref a, Ref b);
 bool x86_imm32(struct Gen *g, Ref r, int32_t *imm);     /* constant that fits a sign-extended immediate */

@@ -58,7 +58,7 @@ static int two_address(struct Gen *g, const struct Ins *ins, struct Rm a, unsign
 
 /* -- comparison ---------------------------------------------------------------------------------------------------------- */
 
-static enum IrCond swap_cond(enum IrCond c)
+enum IrCond x86_swap_cond(enum IrCond c)
 {
 	static const uint8_t swapped[] = {
 		COND_EQ, COND_NE, COND_GT, COND_LE, COND_GTU, COND_LEU, COND_GE, COND_LT, COND_GEU, COND_LTU,
@@ -66,7 +66,7 @@ static enum IrCond swap_cond(enum IrCond c)
 	return swapped[c];
 }
 
-static const uint8_t condition_code[] = { CC_E, CC_NE, CC_L, CC_GE, CC_B, CC_AE, CC_LE, CC_G, CC_BE, CC_A };
+const uint8_t x86_condition_code[] = { CC_E, CC_NE, CC_L, CC_GE, CC_B, CC_AE, CC_LE, CC_G, CC_BE, CC_A };
 
 enum Cc x86_compare(struct Gen *g, enum IrType type, enum IrCond cond, Ref a, Ref b)
 {
@@ -77,7 +77,7 @@ enum Cc x86_compare(struct Gen *g, enum IrType type, enum IrCond cond, Ref a, Re
 		Ref t = a;
 		a = b;
 		b = t;
-		cond = swap_cond(cond);
+		cond = x86_swap_cond(cond);
 	}
 	if (typed_imm(g, type, b, &imm)) {
 		struct Rm rm = x86_use_rm(g, a);
@@ -97,7 +97,7 @@ enum Cc x86_compare(struct Gen *g, enum IrType type, enum IrCond cond, Ref a, Re
 		int ra = x86_use(g, a);
 		asm_alu(g->as, ALU_CMP, w, ra, x86_use_rm(g, b));
 	}
-	return condition_code[cond];
+	return x86_condition_code[cond];
 }
 
 /* The next instruction that is not a MARK, or NULL. */
@@ -135,29 +135,82 @@ static void set_bit(struct Gen *g, int d, enum Cc cc)
 	asm_op(g->as, 0x90 | X_0F | X_BYTERM | cc, 0, rm_reg(d), 0);
 }
 
-/* bit = a < b, unsigned, and the addition of the bit that follows it: the bit is the carry of the comparison. */
+bool x86_as_carry(struct Ir *ir, struct Ins *set)
+{
+	Ref a = set->a[0], b = set->a[1];
+	uint64_t mask = set->type == IR_I64 ? ~(uint64_t)0 : UINT32_MAX, c = ref_is_const(b) ? ir_value(ir, b) & mask : 0;
+
+	if (!ref_is_var(a))
+		return false;
+	switch (set->cond) {
+	case COND_LTU: case COND_GEU:
+		return true;
+	case COND_GTU: case COND_LEU:
+		if (!ref_is_const(b)) {
+			set->a[0] = b;
+			set->a[1] = a;
+			set->cond = x86_swap_cond(set->cond);
+			return true;
+		}
+		if (c == mask)
+			return false;
+		set->a[1] = ir_const(ir, c + 1);
+		set->cond = set->cond == COND_GTU ? COND_GEU : COND_LTU;
+		return true;
+	case COND_EQ: case COND_NE:
+		if (!ref_is_const(b) || c)
+			return false;
+		set->a[1] = ir_const(ir, 1);
+		set->cond = set->cond == COND_EQ ? COND_LTU : COND_GEU;
+		return true;
+	}
+	return false;
+}
+
+/* SUM = FROM plus the bit that LTU or GEU in COND says, or minus that, behind the comparison. */
+static void add_bit(struct Gen *g, int sum, int from, enum IrCond cond, bool subtract)
+{
+	bool below = cond == COND_LTU;
+
+	asm_mov(g->as, sum, from);
+	asm_alu_imm(g->as, below == subtract ? ALU_SBB : ALU_ADC, X_W, rm_reg(sum), below ? 0 : -1);
+}
+
+static void emit_with_carry(struct Gen *g, const struct Ins *ins)
+{
+	int from = x86_use(g, ins->a[0]);
+
+	for (unsigned k = 1; k < 3; k++)
+		if (ref_is_var(ins->a[k]))
+			x86_use_rm(g, ins->a[k]);
+	int sum = x86_target(g, ins->d, NOREG, 0);
+	x86_compare(g, ins->mem, ins->cond, ins->a[1], ins->a[2]);
+	add_bit(g, sum, from, ins->cond, ins->op == IR_SUB);
+	x86_assign(g, ins->d, sum);
+}
+
+/* A bit, and the addition or subtraction of it that follows: the bit is the carry of the comparison. */
 static bool emit_carry(struct Gen *g, struct Ins *ins)
 {
 	unsigned index;
-	struct Ins *add = next_real(g, &index);
+	struct Ins *add = next_real(g, &index), set = *ins;
 
-	if (ins->cond != COND_LTU || !ref_is_var(ins->a[0]) || !add || add->op != IR_ADD || add->type != IR_I64 || add->spare & LATE)
+	if (!add || (add->op != IR_ADD && add->op != IR_SUB) || add->type != IR_I64 || add->spare || !x86_as_carry(g->ir, &set))
 		return false;
-	unsigned k = add->a[0] == ins->d ? 0 : 1;
+	unsigned k = add->a[1] == ins->d ? 1 : 0;
 	Ref x = add->a[1 - k];
-	if (add->a[k] != ins->d || !ref_is_var(x) || x == ins->d)
+	if (add->a[k] != ins->d || !ref_is_var(x) || x == ins->d || (add->op == IR_SUB && !k))
 		return false;
 	bool seen = add->d != ins->d && (ir_is_global(g->ir, ins->d) || !(g->last[index] >> k & 1));
 	int d = seen ? bit_target(g, ins, ins->d) : NOREG;
 	int sum = bit_target(g, ins, add->d), from = x86_use(g, x);
-	enum Cc cc = x86_compare(g, ins->type, ins->cond, ins->a[0], ins->a[1]);
+	enum Cc cc = x86_compare(g, set.type, set.cond, set.a[0], set.a[1]);
 	if (seen) {
 		set_bit(g, d, cc);
 		x86_assign(g, ins->d, d);
 	}
 	advance(g, index);
-	asm_mov(g->as, sum, from);
-	asm_alu_imm(g->as, ALU_ADC, X_W, rm_reg(sum), 0);
+	add_bit(g, sum, from, set.cond, add->op == IR_SUB);
 	x86_assign(g, add->d, sum);
 	return true;
 }
@@ -466,7 +519,7 @@ static bool emit_shift_add(struct Gen *g, struct Ins *ins)
 	unsigned index;
 	struct Ins *add = next_real(g, &index);
 
-	if (!add || add->op != IR_ADD || add->spare & LATE || add->type != IR_I64 || ins->type != IR_I64 || !ref_is_const(ins->a[1]) || !ref_is_var(ins->a[0]) ||
+	if (!add || add->op != IR_ADD || add->spare || add->type != IR_I64 || ins->type != IR_I64 || !ref_is_const(ins->a[1]) || !ref_is_var(ins->a[0]) ||
 	    add->a[0] == add->a[1])
 		return false;
 	uint64_t count = ir_value(g->ir, ins->a[1]);
@@ -520,47 +573,93 @@ static void emit_mul(struct Gen *g, struct Ins *ins)
 	x86_assign(g, ins->d, d);
 }
 
-/* The high half. Operands are 32-bit halves for IR_I32: extended first, the product shifted down. */
-static void emit_mul_high(struct Gen *g, struct Ins *ins)
+/* Whether the next instruction has the other result for the operands of INS. */
+static bool computes_both(struct Gen *g, const struct Ins *ins)
+{
+	static const uint8_t other[IR_NOPS] = { [IR_DIVS] = IR_REMS, [IR_REMS] = IR_DIVS, [IR_DIVU] = IR_REMU, [IR_REMU] = IR_DIVU };
+	const struct Ins *next = ins + 1;
+
+	if (g->n + 1 >= g->ir->nins || next->type != ins->type || ins->d == ins->a[0] || ins->d == ins->a[1] || ins->d == next->d)
+		return false;
+	bool same = next->a[0] == ins->a[0] && next->a[1] == ins->a[1];
+	if (other[ins->op])
+		return next->op == other[ins->op] && same;
+	bool high = ins->op != IR_MUL, next_high = next->op == IR_MULHS || next->op == IR_MULHU || next->op == IR_MULHSU;
+	return ins->type == IR_I64 && (high ? next->op == IR_MUL : next_high) && (same || (next->a[0] == ins->a[1] && next->a[1] == ins->a[0]));
+}
+
+/* The result of INS is in register FIRST; if BOTH, that of the next instruction is in SECOND, and is done with that. */
+static void assign_both(struct Gen *g, const struct Ins *ins, int first, bool both, int second)
+{
+	x86_assign(g, ins->d, first);
+	if (both) {
+		x86_allocate_end_ins(g, ins);
+		g->n++;
+		x86_assign(g, ins[1].d, second);
+	}
+}
+
+/* MULX: both halves, or the high one alone, without flags. */
+static void emit_mulx(struct Gen *g, const struct Ins *ins, bool both)
+{
+	Ref a = ins->a[0], b = ins->a[1];
+
+	/* A goes to rdx, or is there already */
+	if (reg_of(g, b) == RDX || (ref_is_const(b) && reg_of(g, a) != RDX)) {
+		a = b;
+		b = ins->a[0];
+	}
+	int from = ref_is_const(a) ? NOREG : x86_use(g, a);
+	if (from != RDX)
+		x86_take(g, RDX);
+	struct Rm rm = ref_is_const(b) ? rm_reg(x86_use(g, b)) : x86_use_rm(g, b);
+	int first = x86_target(g, ins->d, NOREG, 0), second = both ? x86_target(g, ins[1].d, NOREG, bit(first)) : first;
+	if (from == NOREG)
+		asm_mov_imm(g->as, RDX, ir_value(g->ir, a));
+	else
+		asm_mov(g->as, RDX, from);
+	int high = ins->op == IR_MUL ? second : first, low = ins->op == IR_MUL ? first : second;
+	asm_vex(g->as, 0xf6 | X_0F38 | X_F2 | X_W, high, low, rm, 0);
+	assign_both(g, ins, first, both, second);
+}
+
+/* The high half of words, which are extended first; the product is shifted down. */
+static void emit_mul_high_word(struct Gen *g, const struct Ins *ins)
 {
 	bool a_signed = ins->op != IR_MULHU, b_signed = ins->op == IR_MULHS;
+	int a = x86_use(g, ins->a[0]), b = x86_use(g, ins->a[1]), t = x86_scratch(g, IR_INT), u = x86_scratch(g, IR_INT);
 
-	int a = x86_use(g, ins->a[0]), b = x86_use(g, ins->a[1]);
-	if (ins->type == IR_I32) {
-		int t = x86_scratch(g, IR_INT), u = x86_scratch(g, IR_INT);
-		asm_op(g->as, a_signed ? 0x63 | X_W : 0x8b, t, rm_reg(a), 0);
-		asm_op(g->as, b_signed ? 0x63 | X_W : 0x8b, u, rm_reg(b), 0);
-		asm_op(g->as, 0xaf | X_0F | X_W, t, rm_reg(u), 0);
-		asm_shift_imm(g->as, 5, X_W, rm_reg(t), 32);
-		x86_assign(g, ins->d, t);
+	asm_op(g->as, a_signed ? 0x63 | X_W : 0x8b, t, rm_reg(a), 0);
+	asm_op(g->as, b_signed ? 0x63 | X_W : 0x8b, u, rm_reg(b), 0);
+	asm_op(g->as, 0xaf | X_0F | X_W, t, rm_reg(u), 0);
+	asm_shift_imm(g->as, 5, X_W, rm_reg(t), 32);
+	x86_assign(g, ins->d, t);
+}
+
+/* The high half, and the low one if the next instruction is that; or INS is the low one, and the next the high one. */
+static void emit_product(struct Gen *g, const struct Ins *ins)
+{
+	bool both = computes_both(g, ins);
+	const struct Ins *high = ins->op == IR_MUL ? ins + 1 : ins;
+
+	if (high->type == IR_I32) {
+		emit_mul_high_word(g, high);
 		return;
 	}
-	if (ins->op == IR_MULHU && x86_features & HAS_BMI2) {
-		if (a != RDX && b != RDX)
-			x86_take(g, RDX);
-		int d = x86_target(g, ins->d, NOREG, 0);
-		if (a == RDX || b == RDX)
-			a = a == RDX ? b : a;
-		else {
-			asm_mov(g->as, RDX, a);
-			a = b;
-		}
-		asm_vex(g->as, 0xf6 | X_0F38 | X_F2 | X_W, d, d, rm_reg(a), 0);
-		x86_assign(g, ins->d, d);
+	if (high->op == IR_MULHU && x86_features & HAS_BMI2) {
+		emit_mulx(g, ins, both);
 		return;
 	}
 	/* rdx:rax = rax * b; both are left free by moving what is in them */
-	int bb = b;
+	int a = x86_use(g, high->a[0]), b = x86_use(g, high->a[1]), bb = b;
 	if (b == RAX || b == RDX) {
-		bb = x86_scratch(g, IR_INT);
-		if (bb == RAX || bb == RDX)
+		do
 			bb = x86_scratch(g, IR_INT);
-		if (bb == RAX || bb == RDX)
-			bb = x86_scratch(g, IR_INT);
+		while (bb == RAX || bb == RDX);
 		asm_mov(g->as, bb, b);
 	}
 	int sign = NOREG;
-	if (ins->op == IR_MULHSU) {
+	if (high->op == IR_MULHSU) {
 		do
 			sign = x86_scratch(g, IR_INT);
 		while (sign == RAX || sign == RDX);
@@ -571,27 +670,17 @@ static void emit_mul_high(struct Gen *g, struct Ins *ins)
 	x86_take(g, RAX);
 	asm_mov(g->as, RAX, a);
 	x86_take(g, RDX);
-	asm_op(g->as, 0xf7 | X_W, ins->op == IR_MULHS ? 5 : 4, rm_reg(bb), 0);
+	asm_op(g->as, 0xf7 | X_W, high->op == IR_MULHS ? 5 : 4, rm_reg(bb), 0);
 	if (sign != NOREG)
 		asm_alu(g->as, ALU_SUB, X_W, RDX, rm_reg(sign));
-	x86_assign(g, ins->d, RDX);
-}
-
-/* Whether the next instruction divides for the other result. */
-static bool divides_again(struct Gen *g, const struct Ins *ins)
-{
-	static const uint8_t other[IR_NOPS] = { [IR_DIVS] = IR_REMS, [IR_REMS] = IR_DIVS, [IR_DIVU] = IR_REMU, [IR_REMU] = IR_DIVU };
-	const struct Ins *next = ins + 1;
-
-	return g->n + 1 < g->ir->nins && next->op == other[ins->op] && next->type == ins->type && next->a[0] == ins->a[0] && next->a[1] == ins->a[1] &&
-	       ins->d != ins->a[0] && ins->d != ins->a[1] && ins->d != next->d;
+	assign_both(g, ins, high == ins ? RDX : RAX, both, high == ins ? RAX : RDX);
 }
 
 static void emit_divide(struct Gen *g, struct Ins *ins)
 {
 	bool is_signed = ins->op == IR_DIVS || ins->op == IR_REMS, rem = ins->op == IR_REMS || ins->op == IR_REMU;
 	unsigned w = wide(ins);
-	bool safe = false, both = divides_again(g, ins);
+	bool safe = false, both = computes_both(g, ins);
 
 	if (ref_is_const(ins->a[1])) {
 		uint64_t v = typed_value(g, ins->type, ins->a[1]);
@@ -646,12 +735,7 @@ static void emit_divide(struct Gen *g, struct Ins *ins)
 		x86_back(g);
 	}
 	x86_end_cold(g);
-	x86_assign(g, ins->d, rem ? RDX : RAX);
-	if (both) {
-		x86_allocate_end_ins(g, ins);
-		g->n++;
-		x86_assign(g, ins[1].d, rem ? RAX : RDX);
-	}
+	assign_both(g, ins, rem ? RDX : RAX, both, rem ? RAX : RDX);
 }
 
 /* -- counting bits, reversing bytes, carry-less products ------------------------------------------------------------------- */
@@ -753,6 +837,10 @@ void x86_emit_integer(struct Gen *g, struct Ins *ins)
 {
 	unsigned w = wide(ins);
 
+	if (ins->spare & WITH_CARRY) {
+		emit_with_carry(g, ins);
+		return;
+	}
 	switch (ins->op) {
 	case IR_MOV: emit_mov(g, ins); break;
 	case IR_ADD: emit_add(g, ins); break;
@@ -761,8 +849,13 @@ void x86_emit_integer(struct Gen *g, struct Ins *ins)
 	case IR_OR: emit_alu(g, ins, ALU_OR); break;
 	case IR_XOR: emit_alu(g, ins, ALU_XOR); break;
 	case IR_ANDN: emit_andn(g, ins); break;
-	case IR_MUL: emit_mul(g, ins); break;
-	case IR_MULHS: case IR_MULHU: case IR_MULHSU: emit_mul_high(g, ins); break;
+	case IR_MUL:
+		if (computes_both(g, ins))
+			emit_product(g, ins);
+		else
+			emit_mul(g, ins);
+		break;
+	case IR_MULHS: case IR_MULHU: case IR_MULHSU: emit_product(g, ins); break;
 	case IR_DIVS: case IR_DIVU: case IR_REMS: case IR_REMU: emit_divide(g, ins); break;
 	case IR_NEG: emit_unary(g, ins, 3); break;
 	case IR_NOT: emit_unary(g, ins, 2); break;

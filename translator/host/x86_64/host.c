@@ -145,13 +145,14 @@ static void sink_carries(struct Ir *ir)
 	for (unsigned n = 0; n + 2 < ir->nins; n++) {
 		struct Ins set = ir->ins[n];
 		unsigned way[REACH + 1] = { n }, steps = 0;
-		if (set.op != IR_SETCOND || set.cond != COND_LTU)
+		struct Ins form = set;
+		if (set.op != IR_SETCOND || !x86_as_carry(ir, &form))
 			continue;
 		for (unsigned i = n + 1; i < ir->nins && steps < REACH; i++) {
 			const struct Ins *ins = &ir->ins[i];
 			if (ins->op == IR_MARK)
 				continue;
-			if (ins->op == IR_ADD && (ins->a[0] == set.d || ins->a[1] == set.d)) {
+			if ((ins->op == IR_ADD && ins->a[0] == set.d) || ((ins->op == IR_ADD || ins->op == IR_SUB) && ins->a[1] == set.d)) {
 				for (unsigned k = 0; k < steps; k++)
 					ir->ins[way[k]] = ir->ins[way[k + 1]];
 				ir->ins[way[steps]] = set;

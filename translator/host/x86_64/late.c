@@ -15,6 +15,15 @@
  *     add.i32   a4 = a4, a3       the raw value
  *     sext32    a4 = a4           late
  *     store.u32 [a0] = a4
+ *
+ * and sums of which it is a carry: there the host compares.
+ *
+ *     setcond   a4 = a5 ltu a4    late
+ *     store     [a2] = a3
+ *     add.i64   a4 = a4, t6       cmp a5, a4; a4 = t6; adc a4, 0
+ *
+ * Registers that a recipe names may become late themselves: they keep what the recipe needs. If one is assigned, nothing may look at what the recipe made any
+ * more; the search has seen to that.
  */
 #include "translator/host/x86_64/backend.h"
 #include "translator/ir_eval.h"
@@ -25,7 +34,7 @@ struct Search {
 	struct Gen *g;
 	struct Ir *ir;
 	uint16_t *uses;                 /* by variable, of temporaries */
-	unsigned end[MAX_LATE];         /* where the late values of before end, 0: none */
+	uint8_t *nlate;                 /* how many values are late, by instruction */
 };
 
 /* -- recipes -------------------------------------------------------------------------------------------------------------------- */
@@ -42,6 +51,8 @@ static bool is_step(const struct Ir *ir, const struct Ins *ins)
 	switch (ins->op) {
 	case IR_ADD: case IR_SUB: case IR_AND: case IR_OR: case IR_XOR:
 		return ir_is_global(ir, ins->a[1]) || small(ir, ins->type, ins->a[1]);
+	case IR_SETCOND:
+		return ins->cond < COND_ALWAYS && (ir_is_global(ir, ins->a[1]) || small(ir, ins->type, ins->a[1]));
 	case IR_SHL: case IR_SHR: case IR_SAR:
 		return ref_is_const(ins->a[1]);
 	case IR_SEXT8: case IR_SEXT16: case IR_ZEXT8: case IR_ZEXT16:
@@ -59,7 +70,7 @@ static bool add_step(struct Recipe *recipe, const struct Ins *ins, Ref operand)
 {
 	if (recipe->nsteps == MAX_STEPS)
 		return false;
-	recipe->step[recipe->nsteps++] = (struct Step){ .op = ins->op, .type = ins->type, .operand = operand };
+	recipe->step[recipe->nsteps++] = (struct Step){ .op = ins->op, .type = ins->type, .cond = ins->cond, .operand = operand };
 	return true;
 }
 
@@ -68,9 +79,11 @@ static bool compose(const struct Ir *ir, struct Recipe *recipe, Ref r, const str
 {
 	struct Ins step = *ins;
 
-	if (step.a[1] == r && step.a[0] != r && commutes(&step)) {
+	if (step.a[1] == r && step.a[0] != r && (commutes(&step) || step.op == IR_SETCOND)) {
 		step.a[1] = step.a[0];
 		step.a[0] = r;
+		if (step.op == IR_SETCOND)
+			step.cond = x86_swap_cond(step.cond);
 	}
 	return step.a[0] == r && step.a[1] != r && is_step(ir, &step) && add_step(recipe, &step, step.a[1]);
 }
@@ -179,12 +192,38 @@ static void change(struct Change *c, unsigned at, const struct Ins *ins)
 	c->ins[c->n++] = *ins;
 }
 
+/* Whether INS adds or subtracts the bit that RECIPE makes of registers, and could compare for it; then it does. */
+static bool take_carry(struct Ir *ir, const struct Recipe *recipe, struct Ins *ins)
+{
+	const struct Step *step = &recipe->step[0];
+	unsigned k = ins->a[1] == recipe->d ? 1 : 0;
+	struct Ins bit = { .op = IR_SETCOND, .type = step->type, .cond = step->cond, .d = recipe->d, .a = { recipe->start, step->operand } };
+
+	if (recipe->nsteps != 1 || step->op != IR_SETCOND || ref_is_const(recipe->start) || (ins->op != IR_ADD && ins->op != IR_SUB) || ins->type != IR_I64 || ins->spare ||
+	    reads(ins, recipe->d) != 1 || (ins->op == IR_SUB && !k) || ref_is_const(ins->a[!k]) || !x86_as_carry(ir, &bit))
+		return false;
+	ins->a[0] = ins->a[!k];
+	ins->a[1] = bit.a[0];
+	ins->a[2] = bit.a[1];
+	ins->cond = bit.cond;
+	ins->mem = bit.type;
+	ins->spare = WITH_CARRY;
+	return true;
+}
+
+/* Whether something could look at registers at INS. */
+static bool looks(const struct Ir *ir, const struct Ins *ins)
+{
+	return ins->op == IR_EXITCOND || ins->op == IR_GUARD || ir_observes(ir, ins);
+}
+
 /* Follows RECIPE from behind instruction N: whether what it makes may be late until it is assigned, which is at *END. INDEX is a temporary that holds the
  * start with what it is extended to, or REF_NONE. */
 static bool follow(struct Search *s, unsigned n, struct Recipe *recipe, Ref index, struct Change *c, unsigned *end)
 {
-	const struct Ir *ir = s->ir;
+	struct Ir *ir = s->ir;
 	Ref d = recipe->d;
+	bool gone = false;              /* what it is made of */
 
 	for (unsigned i = n + 1; i < ir->nins && i <= n + REACH - 2; i++) {
 		struct Ins ins = ir->ins[i];
@@ -192,12 +231,16 @@ static bool follow(struct Search *s, unsigned n, struct Recipe *recipe, Ref inde
 			continue;
 		if (ins.op == IR_LABEL || ins.op == IR_BRCOND || ins.op == IR_CALL || ins.op == IR_HEAT || ir_op_info[ins.op].flags & OPF_EXIT)
 			return false;
+		if (gone && (reads(&ins, d) || looks(ir, &ins)))
+			return false;
 		if (reads(&ins, d)) {
 			bool word = only_extends(recipe), address = ins.a[0] == d && reads(&ins, d) == 1 && plain_access(&ins);
 			for (unsigned k = 0; k < 4; k++)
 				word &= ins.a[k] != d || reads_word(ir, &ins, k);
 			if (word) {
 				;
+			} else if (take_carry(ir, recipe, &ins)) {
+				change(c, i, &ins);
 			} else if (address && as_address(ir, recipe, index == REF_NONE ? recipe->start : index, &ins)) {
 				change(c, i, &ins);
 			} else if (ins.d == d && !ins.spare && compose(ir, recipe, d, &ins)) {
@@ -214,19 +257,20 @@ static bool follow(struct Search *s, unsigned n, struct Recipe *recipe, Ref inde
 			*end = i;
 			return true;
 		}
-		if (ins.d != REF_NONE && (names(recipe, ins.d) || ins.d == index))
-			return false;
+		gone |= ins.d != REF_NONE && !(ins.spare & LATE) && (names(recipe, ins.d) || ins.d == index);
 	}
 	return false;
 }
 
-/* Room for another late value at N; where to write down where it ends. */
-static unsigned *room_at(struct Search *s, unsigned n)
+/* Whether there is room for another late value between instructions N and END, and takes it. */
+static bool take_room(struct Search *s, unsigned n, unsigned end)
 {
-	for (unsigned i = 0; i < MAX_LATE; i++)
-		if (s->end[i] <= n)
-			return &s->end[i];
-	return NULL;
+	for (unsigned i = n; i <= end; i++)
+		if (s->nlate[i] == MAX_LATE)
+			return false;
+	for (unsigned i = n; i <= end; i++)
+		s->nlate[i]++;
+	return true;
 }
 
 /* Whether the value that instruction N, and those before it from FIRST on that nobody else wants, make by RECIPE is late; then they go. */
@@ -234,9 +278,9 @@ static bool make_late(struct Search *s, unsigned first, unsigned n, struct Recip
 {
 	struct Gen *g = s->g;
 	struct Change c;
-	unsigned *end = room_at(s, n), last;
+	unsigned end;
 
-	if (!end || g->nrecipes + REACH >= MAX_RECIPES)
+	if (g->nrecipes + REACH >= MAX_RECIPES)
 		return false;
 	c.n = 0;
 	struct Ins ins = g->ir->ins[n];
@@ -244,10 +288,9 @@ static bool make_late(struct Search *s, unsigned first, unsigned n, struct Recip
 	ins.imm = g->nrecipes;
 	change(&c, n, &ins);
 	g->recipes[g->nrecipes] = recipe;
-	if (!follow(s, n, &recipe, index, &c, &last))
+	if (!follow(s, n, &recipe, index, &c, &end) || !take_room(s, n, end))
 		return false;
 	g->nrecipes += c.n;
-	*end = last;
 	for (unsigned i = 0; i < c.n; i++)
 		g->ir->ins[c.at[i]] = c.ins[i];
 	for (unsigned i = first; i < n; i++)
@@ -316,25 +359,39 @@ void x86_find_late(struct Gen *g)
 			if (ref_is_var(*uses[i]))
 				s.uses[*uses[i]]++;
 	}
-	for (unsigned n = 0; n < ir->nins; n++)
-		look_at(&s, n);
+	s.nlate = arena_alloc(ir->arena, ir->nins);
+	/* the second time, more of what the first values are made of is known to stay */
+	for (unsigned times = 0, before = 0; times < 2 && (!times || g->nrecipes > before); times++) {
+		before = g->nrecipes;
+		for (unsigned n = 0; n < ir->nins; n++)
+			look_at(&s, n);
+	}
 }
 
 /* -- emission ------------------------------------------------------------------------------------------------------------------------ */
+
+/* In the order in which they became late: one may name what became late behind it. */
+static void drop(struct Gen *g, unsigned i)
+{
+	g->nlate--;
+	memmove(&g->late[i], &g->late[i + 1], (g->nlate - i) * sizeof *g->late);
+}
 
 void x86_be_late(struct Gen *g, const struct Ins *ins)
 {
 	if (ins->imm == NO_RECIPE)
 		return;
-	x86_in_time(g, ins->d);
+	for (unsigned i = g->nlate; i-- > 0;)
+		if (g->late[i]->d == ins->d)
+			drop(g, i);
 	g->late[g->nlate++] = &g->recipes[ins->imm];
 }
 
 void x86_in_time(struct Gen *g, Ref d)
 {
-	for (unsigned i = 0; i < g->nlate; i++)
-		if (g->late[i]->d == d)
-			g->late[i] = g->late[--g->nlate];
+	for (unsigned i = g->nlate; i-- > 0;)
+		if (g->late[i]->d == d || names(g->late[i], d))
+			drop(g, i);
 }
 
 /* Where global R is while rax is overwritten: copies of what is in memory do not count. */
@@ -364,6 +421,14 @@ static void emit_step(struct Gen *g, const struct Step *step)
 	case IR_ZEXT8: asm_op(g->as, 0xb6 | X_0F | X_BYTERM, RAX, rax, 0); break;
 	case IR_ZEXT16: asm_op(g->as, 0xb7 | X_0F, RAX, rax, 0); break;
 	case IR_ZEXT32: asm_op(g->as, 0x8b, RAX, rax, 0); break;
+	case IR_SETCOND:
+		if (ref_is_const(step->operand))
+			asm_alu_imm(g->as, ALU_CMP, w, rax, ir_value(g->ir, step->operand));
+		else
+			asm_alu(g->as, ALU_CMP, w, RAX, where(g, step->operand));
+		asm_op(g->as, 0x90 | X_0F | X_BYTERM | x86_condition_code[step->cond], 0, rax, 0);
+		asm_op(g->as, 0xb6 | X_0F | X_BYTERM, RAX, rax, 0);
+		break;
 	default:
 		if (ref_is_const(step->operand))
 			asm_alu_imm(g->as, alu[step->op], w, rax, ir_value(g->ir, step->operand));
@@ -395,6 +460,7 @@ void x86_emit_late(struct Gen *g)
 /* -- records -------------------------------------------------------------------------------------------------------------------------- */
 
 enum { OPERAND_CONST = 1, OPERAND_NONE = 2 };
+_Static_assert(COND_NEVER < 16 && IR_NTYPES <= 16, "half a byte each");
 
 /* In records: d, start, steps; a constant is a number, zigzag. */
 static uint8_t *put_operand(const struct Ir *ir, uint8_t *p, Ref r)
@@ -424,7 +490,7 @@ unsigned x86_write_late(const struct Gen *g, uint8_t *to)
 		p = put_operand(g->ir, p, recipe->start);
 		for (unsigned k = 0; k < recipe->nsteps; k++) {
 			*p++ = recipe->step[k].op;
-			*p++ = recipe->step[k].type;
+			*p++ = recipe->step[k].type | recipe->step[k].cond << 4;
 			p = put_operand(g->ir, p, recipe->step[k].operand);
 		}
 	}
@@ -461,9 +527,9 @@ void x86_follow_late(struct Cpu *cpu, const uint8_t *from)
 		unsigned nsteps = *p++;
 		p = get_operand(cpu, p, &value);
 		while (nsteps--) {
-			unsigned op = *p++, type = *p++;
-			p = get_operand(cpu, p, &operand);
-			value = ir_eval(op, type, value, operand);
+			unsigned op = *p++, type = *p & 15, cond = *p >> 4;
+			p = get_operand(cpu, p + 1, &operand);
+			value = op == IR_SETCOND ? ir_eval_cond(cond, type, value, operand) : ir_eval(op, type, value, operand);
 		}
 		memcpy((char *)cpu + d->offset, &value, sizeof value);
 	}
