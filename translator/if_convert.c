@@ -303,7 +303,10 @@ static enum Use plan_for(const struct Pass *p, unsigned branch, struct Plan *pla
 		return NEVER;
 	if (p->probed && !watched_alike(p, here->mark, there->mark))
 		return NEVER;
-	plan->cost = here->nops + there->nops + RESULT_COST * nrefs;
+	plan->cost = RESULT_COST * nrefs;
+	for (unsigned taken = 0; taken < 2; taken++)
+		for (unsigned i = 0; i < meeting(plan, taken)->nops; i++)
+			plan->cost += plan->side[taken].ops[i]->op != IR_MOV;
 	bool one = !plan->stop[false] || !plan->stop[true];
 	return one && !here->polls && !there->polls && here->nops + there->nops <= EASY_OPS && nrefs <= EASY_RESULTS ? ALWAYS : IF_HARD;
 }
@@ -325,8 +328,13 @@ static Ref copy_of(const struct Copies *c, Ref r)
 	return r;
 }
 
-/* Appends the operations of SIDE up to STOP, with temporaries for all results. */
-static void append_side(struct Pass *p, const struct Side *side, const struct Stop *stop, struct Copies *c)
+static bool same_operation(const struct Ins *a, const struct Ins *b)
+{
+	return a->op == b->op && a->type == b->type && a->cond == b->cond && a->imm == b->imm && !memcmp(a->a, b->a, sizeof a->a);
+}
+
+/* Appends the operations of SIDE up to STOP, with temporaries for all results, but for those that have been appended from FIRST on. */
+static void append_side(struct Pass *p, const struct Side *side, const struct Stop *stop, unsigned first, struct Copies *c)
 {
 	c->n = 0;
 	for (unsigned i = 0; i < stop->nops; i++) {
@@ -334,8 +342,15 @@ static void append_side(struct Pass *p, const struct Side *side, const struct St
 		for (unsigned k = 0; k < 4; k++)
 			copy.a[k] = copy_of(c, copy.a[k]);
 		c->from[i] = copy.d;
-		c->to[i] = copy.d = ir_temp(p->ir, IR_INT);
+		unsigned same = first;
+		while (same < p->ir->nins && !same_operation(&p->ir->ins[same], &copy))
+			same++;
 		c->n = i + 1;
+		if (same < p->ir->nins) {
+			c->to[i] = p->ir->ins[same].d;
+			continue;
+		}
+		c->to[i] = copy.d = ir_temp(p->ir, IR_INT);
 		*ir_append(p->ir, copy.op, copy.type) = copy;
 	}
 }
@@ -369,8 +384,9 @@ static void convert(struct Pass *p, const struct Plan *plan)
 
 	results(p, plan, refs, &nrefs, HARD_RESULTS);
 	counters(plan, adds, &nadds);
+	unsigned first = p->ir->nins;
 	for (unsigned taken = 0; taken < 2; taken++)
-		append_side(p, &plan->side[taken], meeting(plan, taken), &copies[taken]);
+		append_side(p, &plan->side[taken], meeting(plan, taken), first, &copies[taken]);
 	for (unsigned i = 0; i < nadds; i++) {
 		Ref to_add = ir_temp(p->ir, IR_INT);
 		Ref sums[2] = { amount(p, &plan->side[0], meeting(plan, 0), adds[i]), amount(p, &plan->side[1], meeting(plan, 1), adds[i]) };
@@ -383,8 +399,13 @@ static void convert(struct Pass *p, const struct Plan *plan)
 	for (unsigned k = 0; k < 2 && nrefs > 1; k++)
 		if (among(refs, nrefs, a[k]))
 			a[k] = ir_op1(p->ir, IR_MOV, IR_I64, a[k]);
-	for (unsigned i = 0; i < nrefs; i++)
-		ir_select(p->ir, branch->type, branch->cond, refs[i], a[0], a[1], copy_of(&copies[true], refs[i]), copy_of(&copies[false], refs[i]));
+	for (unsigned i = 0; i < nrefs; i++) {
+		Ref c = copy_of(&copies[true], refs[i]), e = copy_of(&copies[false], refs[i]);
+		if (c == e)
+			ir_into1(p->ir, IR_MOV, IR_I64, refs[i], c);
+		else
+			ir_select(p->ir, branch->type, branch->cond, refs[i], a[0], a[1], c, e);
+	}
 	ir_br(p->ir, plan->label);
 }
 

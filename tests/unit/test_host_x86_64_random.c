@@ -232,6 +232,12 @@ static void gen_integer(void)
 		else
 			ir_select(ir, type, cond, d, a, b, x, y);
 		done_int(d);
+		/* selections in a row that compare the same */
+		while (op == IR_SELECT && one_in(2)) {
+			Ref v = int_operand(), w = int_operand(), e = int_result();
+			ir_select(ir, type, cond < COND_ALWAYS ? cond ^ below(2) : cond, e, a, b, v, w);
+			done_int(e);
+		}
 		return;
 	}
 	for (unsigned i = 0; i < sizeof only64; i++)

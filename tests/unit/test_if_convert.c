@@ -314,6 +314,22 @@ START_TEST(two_sides_if_hard)
 }
 END_TEST
 
+/* What both sides compute alike is computed once, and what is the same then needs no selection. */
+START_TEST(sides_that_compute_alike)
+{
+	hard = true;
+	begin(0x1000);
+	two_sides(COND_GE, 3, 4, set_all, set_all, NULL);
+	ck_assert(converted());
+	ck_assert_uint_eq(number_of(IR_SELECT), 0);
+	ck_assert_uint_eq(number_of(IR_XOR), 1);
+	begin(0x1000);
+	two_sides(COND_GE, 3, 4, set_four, set_all, NULL);
+	ck_assert(converted());
+	ck_assert_uint_eq(number_of(IR_SELECT), 4);
+}
+END_TEST
+
 START_TEST(one_side_of_two_results_if_hard)
 {
 	for (unsigned i = 0; i < 2; i++) {
@@ -527,6 +543,7 @@ int main(void)
 	tcase_add_test(all, counters_of_a_body);
 	tcase_add_test(all, both_sides_are_watched_alike);
 	tcase_add_test(all, two_sides_if_hard);
+	tcase_add_test(all, sides_that_compute_alike);
 	tcase_add_test(all, one_side_of_two_results_if_hard);
 	tcase_add_test(all, what_stays_a_branch_even_if_hard);
 	tcase_add_test(all, polls_of_sides);

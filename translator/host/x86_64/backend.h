@@ -184,6 +184,12 @@ struct Gen {
 	unsigned nrecipes;
 	const struct Recipe *late[MAX_LATE];    /* values that are late now */
 	unsigned nlate;
+	struct {
+		unsigned end;           /* hot offset behind the last selection, whose flags are still there, or UINT_MAX */
+		uint8_t type, cond;     /* of its comparison */
+		Ref a, b;
+		enum Cc cc;
+	} compared;
 	unsigned restored;              /* index of an FXPUT that has been seen to, or 0 */
 	bool too_big;
 };

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Code for integer operations. */
+#include <limits.h>
+
 #include "translator/host/x86_64/backend.h"
 
 static unsigned wide(const struct Ins *ins) { return ins->type == IR_I64 ? X_W : 0; }
@@ -254,6 +256,9 @@ static void emit_select(struct Gen *g, struct Ins *ins)
 		x86_assign(g, ins->d, d);
 		return;
 	}
+	/* of several selections in a row only the first compares: what brings operands in place keeps the flags */
+	bool again = g->compared.end == asm_offset(g->as) && g->compared.type == ins->type && (g->compared.cond | 1) == (ins->cond | 1) &&
+		     g->compared.a == ins->a[0] && g->compared.b == ins->a[1];
 	/* d = e; if (cond) d = c. All operands are fixed in place before the flags are made. */
 	if (ins->a[2] == ins->d) {
 		uint16_t *last = &g->last[g->n];
@@ -268,10 +273,16 @@ static void emit_select(struct Gen *g, struct Ins *ins)
 	struct Rm c = ref_is_const(ins->a[2]) ? rm_reg(x86_use(g, ins->a[2])) : x86_use_rm(g, ins->a[2]);
 	struct Rm e = operand(g, ins->a[3]);
 	int d = x86_target(g, ins->d, e.reg != NOREG ? x86_dying(g, 3) : NOREG, c.reg == e.reg ? 0 : bit(c.reg));
-	enum Cc cc = x86_compare(g, ins->type, ins->cond, ins->a[0], ins->a[1]);
+	enum Cc cc = again ? g->compared.cc ^ (ins->cond != g->compared.cond) : x86_compare(g, ins->type, ins->cond, ins->a[0], ins->a[1]);
 	move_in(g, d, ins->a[3], e);
 	asm_op(g->as, 0x40 | X_0F | X_W | cc, d, c, 0);
 	x86_assign(g, ins->d, d);
+	g->compared.end = ins->d == ins->a[0] || ins->d == ins->a[1] ? UINT_MAX : asm_offset(g->as);
+	g->compared.type = ins->type;
+	g->compared.cond = ins->cond;
+	g->compared.a = ins->a[0];
+	g->compared.b = ins->a[1];
+	g->compared.cc = cc;
 }
 
 /* -- arithmetic -------------------------------------------------------------------------------------------------------------- */

@@ -243,6 +243,7 @@ static enum EmitResult emit(struct Ir *ir, struct CodeBuffer *buf, struct Block 
 	g->pc_stored = 0;
 	g->nadditions = 0;
 	g->restored = 0;
+	g->compared.end = UINT_MAX;
 	g->checked = NULL;
 	g->too_big = false;
 	g->labels = arena_alloc(ir->arena, (ir->nlabels + 1) * sizeof *g->labels);
