@@ -99,16 +99,14 @@ static const struct Known *widths(const struct Optimiser *o, Ref r)
 	return k;
 }
 
-/* How many low bits of the integer R can be other than 0. */
-static unsigned unsigned_width(const struct Optimiser *o, Ref r)
+unsigned optimise_unsigned_width(const struct Optimiser *o, Ref r)
 {
 	if (ref_is_const(r))
 		return 64 - ir_eval(IR_CLZ, IR_I64, ir_value(o->ir, r), 0);
 	return has_widths(o, r) ? widths(o, r)->unsigned_width : 64;
 }
 
-/* Into how many bits, sign included, the integer R fits. */
-static unsigned signed_width(const struct Optimiser *o, Ref r)
+unsigned optimise_signed_width(const struct Optimiser *o, Ref r)
 {
 	if (ref_is_const(r)) {
 		uint64_t v = ir_value(o->ir, r);
@@ -124,28 +122,28 @@ void optimise_learn_widths(const struct Optimiser *o, const struct Ins *ins, str
 
 	switch (ins->op) {
 	case IR_MOV:
-		width = unsigned_width(o, ins->a[0]);
-		sign = signed_width(o, ins->a[0]);
+		width = optimise_unsigned_width(o, ins->a[0]);
+		sign = optimise_signed_width(o, ins->a[0]);
 		break;
 	case IR_AND: case IR_OR: case IR_XOR: case IR_ANDN:
-		a = unsigned_width(o, ins->a[0]);
-		b = unsigned_width(o, ins->a[1]);
+		a = optimise_unsigned_width(o, ins->a[0]);
+		b = optimise_unsigned_width(o, ins->a[1]);
 		width = ins->op == IR_ANDN ? a : ins->op == IR_AND ? least(a, b) : most(a, b);
-		sign = most(signed_width(o, ins->a[0]), signed_width(o, ins->a[1]));
+		sign = most(optimise_signed_width(o, ins->a[0]), optimise_signed_width(o, ins->a[1]));
 		break;
-	case IR_NOT: sign = signed_width(o, ins->a[0]); break;
+	case IR_NOT: sign = optimise_signed_width(o, ins->a[0]); break;
 	case IR_SHR:
-		a = least(unsigned_width(o, ins->a[0]), limit);
+		a = least(optimise_unsigned_width(o, ins->a[0]), limit);
 		width = constant(o, ins->a[1], &c) ? a - least(a - (a > 0), c & (limit - 1)) : limit;
 		break;
 	case IR_SAR:
-		a = signed_width(o, ins->a[0]);
+		a = optimise_signed_width(o, ins->a[0]);
 		sign = constant(o, ins->a[1], &c) ? a - least(a - 1, c & 63) : a;
 		break;
 	case IR_SELECT:         /* its type is the comparison's */
 		limit = 64;
-		width = most(unsigned_width(o, ins->a[2]), unsigned_width(o, ins->a[3]));
-		sign = most(signed_width(o, ins->a[2]), signed_width(o, ins->a[3]));
+		width = most(optimise_unsigned_width(o, ins->a[2]), optimise_unsigned_width(o, ins->a[3]));
+		sign = most(optimise_signed_width(o, ins->a[2]), optimise_signed_width(o, ins->a[3]));
 		break;
 	}
 	width = least(width, limit);
@@ -158,7 +156,7 @@ void optimise_learn_widths(const struct Optimiser *o, const struct Ins *ins, str
 
 /* -- rewriting ---------------------------------------------------------------------------------------------------- */
 
-static bool become(struct Ins *ins, enum IrOp op, enum IrType type, Ref a, Ref b)
+bool optimise_become(struct Ins *ins, enum IrOp op, enum IrType type, Ref a, Ref b)
 {
 	ins->op = op;
 	ins->type = type;
@@ -171,15 +169,15 @@ static bool become(struct Ins *ins, enum IrOp op, enum IrType type, Ref a, Ref b
 
 static bool become_const(struct Optimiser *o, struct Ins *ins, uint64_t value)
 {
-	return become(ins, IR_MOV, IR_I64, ir_const(o->ir, value), REF_NONE);
+	return optimise_become(ins, IR_MOV, IR_I64, ir_const(o->ir, value), REF_NONE);
 }
 
 /* The instruction's result in its type is the value of A. */
 static bool become_value(struct Optimiser *o, struct Ins *ins, Ref a)
 {
-	if (ins->type == IR_I32 && unsigned_width(o, a) > 32)
-		return become(ins, IR_ZEXT32, IR_I64, a, REF_NONE);
-	return become(ins, IR_MOV, IR_I64, a, REF_NONE);
+	if (ins->type == IR_I32 && optimise_unsigned_width(o, a) > 32)
+		return optimise_become(ins, IR_ZEXT32, IR_I64, a, REF_NONE);
+	return optimise_become(ins, IR_MOV, IR_I64, a, REF_NONE);
 }
 
 static unsigned width_of(const struct Ins *ins) { return ins->type == IR_I32 ? 32 : 64; }
@@ -231,14 +229,13 @@ static Ref former(struct Optimiser *o, Ref r)
 	return variable;
 }
 
-/* Whether there is room for COUNT instructions ahead of the current one. The unit is optimised in place as long as none is. */
-static bool has_room(struct Optimiser *o, unsigned count)
+bool optimise_has_room(struct Optimiser *o, unsigned count)
 {
 	struct Ir *ir = o->ir;
 
 	if (ir->nvars + count > o->nknown)
 		return false;
-	if (ir->ins + o->out == o->from) {
+	if (ir->ins + ir->nins == o->end && ir->ins + o->out + count > o->from) {
 		struct Ins *ins = arena_alloc_raw(ir->arena, (ir->nins + o->nknown - ir->nvars) * sizeof *ins);
 		memcpy(ins, ir->ins, o->out * sizeof *ins);
 		ir->ins = ins;
@@ -247,8 +244,7 @@ static bool has_room(struct Optimiser *o, unsigned count)
 	return true;
 }
 
-/* Writes INS, which is pure, before the current instruction. */
-static void write_ahead(struct Optimiser *o, const struct Ins *ins)
+void optimise_write_ahead(struct Optimiser *o, const struct Ins *ins)
 {
 	o->ir->ins[o->out] = *ins;
 	optimise_learn(o, ins, o->out++);
@@ -256,7 +252,13 @@ static void write_ahead(struct Optimiser *o, const struct Ins *ins)
 	o->absorbing = REF_NONE;
 }
 
-static Ref new_temp(struct Optimiser *o)
+void optimise_know_width(struct Optimiser *o, Ref t, unsigned width)
+{
+	o->known[t].unsigned_width = width;
+	o->known[t].signed_width = least(width + 1, 64);
+}
+
+Ref optimise_temp(struct Optimiser *o)
 {
 	Ref t = ir_temp(o->ir, IR_INT);
 
@@ -264,19 +266,18 @@ static Ref new_temp(struct Optimiser *o)
 	return t;
 }
 
-/* Has OP computed before the current instruction; the result. */
-static Ref ahead(struct Optimiser *o, enum IrOp op, enum IrType type, Ref a, Ref b)
+Ref optimise_ahead(struct Optimiser *o, enum IrOp op, enum IrType type, Ref a, Ref b)
 {
-	struct Ins ins = { .d = new_temp(o) };
+	struct Ins ins = { .d = optimise_temp(o) };
 
-	become(&ins, op, type, a, b);
-	write_ahead(o, &ins);
+	optimise_become(&ins, op, type, a, b);
+	optimise_write_ahead(o, &ins);
 	return ins.d;
 }
 
 /* -- rules: each says its pattern; true if it has changed the instruction ----------------------------------------------------- */
 
-typedef bool Rule(struct Optimiser *o, struct Ins *ins);
+typedef OptimiserRule Rule;
 
 /* op c1, c2 -> c */
 static bool fold_constants(struct Optimiser *o, struct Ins *ins)
@@ -364,14 +365,14 @@ static bool same_value(struct Optimiser *o, struct Ins *ins)
 static bool sub_const(struct Optimiser *o, struct Ins *ins)
 {
 	uint64_t c;
-	return right_const(o, ins, &c) && become(ins, IR_ADD, ins->type, ins->a[0], ir_const(o->ir, -c & mask_of(ins)));
+	return right_const(o, ins, &c) && optimise_become(ins, IR_ADD, ins->type, ins->a[0], ir_const(o->ir, -c & mask_of(ins)));
 }
 
 /* 0 - x -> -x */
 static bool zero_minus(struct Optimiser *o, struct Ins *ins)
 {
 	uint64_t c;
-	return constant(o, ins->a[0], &c) && (c & mask_of(ins)) == 0 && become(ins, IR_NEG, ins->type, ins->a[1], REF_NONE);
+	return constant(o, ins->a[0], &c) && (c & mask_of(ins)) == 0 && optimise_become(ins, IR_NEG, ins->type, ins->a[1], REF_NONE);
 }
 
 /* The exponent if the constant on the right is a power of two above 1. */
@@ -388,21 +389,21 @@ static bool power_of_two(struct Optimiser *o, struct Ins *ins, unsigned *k)
 static bool mul_power(struct Optimiser *o, struct Ins *ins)
 {
 	unsigned k;
-	return power_of_two(o, ins, &k) && become(ins, IR_SHL, ins->type, ins->a[0], ir_const(o->ir, k));
+	return power_of_two(o, ins, &k) && optimise_become(ins, IR_SHL, ins->type, ins->a[0], ir_const(o->ir, k));
 }
 
 /* x / 2^k -> x >> k, unsigned */
 static bool divu_power(struct Optimiser *o, struct Ins *ins)
 {
 	unsigned k;
-	return power_of_two(o, ins, &k) && become(ins, IR_SHR, ins->type, ins->a[0], ir_const(o->ir, k));
+	return power_of_two(o, ins, &k) && optimise_become(ins, IR_SHR, ins->type, ins->a[0], ir_const(o->ir, k));
 }
 
 /* x % 2^k -> x & (2^k - 1), unsigned */
 static bool remu_power(struct Optimiser *o, struct Ins *ins)
 {
 	unsigned k;
-	return power_of_two(o, ins, &k) && become(ins, IR_AND, ins->type, ins->a[0], ir_const(o->ir, ((uint64_t)1 << k) - 1));
+	return power_of_two(o, ins, &k) && optimise_become(ins, IR_AND, ins->type, ins->a[0], ir_const(o->ir, ((uint64_t)1 << k) - 1));
 }
 
 /* x % 1 -> 0 */
@@ -419,7 +420,7 @@ static bool associate(struct Optimiser *o, struct Ins *ins)
 	const struct Ins *def;
 	if (!constant(o, ins->a[1], &c2) || !(def = definition_const(o, ins->a[0], ins->op, ins->type, &c1)))
 		return false;
-	return become(ins, ins->op, ins->type, def->a[0], ir_const(o->ir, ir_eval(ins->op, ins->type, c1, c2)));
+	return optimise_become(ins, ins->op, ins->type, def->a[0], ir_const(o->ir, ir_eval(ins->op, ins->type, c1, c2)));
 }
 
 /* (x shift c1) shift c2 -> x shift (c1 + c2), or what is left beyond the width */
@@ -432,7 +433,7 @@ static bool shift_chain(struct Optimiser *o, struct Ins *ins)
 	unsigned width = width_of(ins), count = c1 % width + c2 % width;
 	if (count >= width && ins->op != IR_SAR)
 		return become_const(o, ins, 0);
-	return become(ins, ins->op, ins->type, def->a[0], ir_const(o->ir, count >= width ? width - 1 : count));
+	return optimise_become(ins, ins->op, ins->type, def->a[0], ir_const(o->ir, count >= width ? width - 1 : count));
 }
 
 /* The extension of WIDTH bits, or IR_MOV. */
@@ -458,11 +459,11 @@ static bool shift_extends(struct Optimiser *o, struct Ins *ins)
 	if (extend == IR_MOV)
 		return false;
 	if (!left)
-		return become(ins, extend, IR_I64, def->a[0], REF_NONE);
-	if (!has_room(o, 1))
+		return optimise_become(ins, extend, IR_I64, def->a[0], REF_NONE);
+	if (!optimise_has_room(o, 1))
 		return false;
-	Ref low = ahead(o, extend, IR_I64, former(o, def->a[0]), REF_NONE);
-	return become(ins, left > 0 ? IR_SHL : ins->op, IR_I64, low, ir_const(o->ir, left > 0 ? left : -left));
+	Ref low = optimise_ahead(o, extend, IR_I64, former(o, def->a[0]), REF_NONE);
+	return optimise_become(ins, left > 0 ? IR_SHL : ins->op, IR_I64, low, ir_const(o->ir, left > 0 ? left : -left));
 }
 
 /* Index of the shift that made R, seen through moves and, if it is one of words, their extension, which goes to SIGN; or NOWHERE. */
@@ -498,7 +499,7 @@ static bool turn(struct Optimiser *o, struct Ins *ins)
 		if (s->epoch != o->epoch || s->index == NOWHERE || s->other == NOWHERE)
 			continue;
 		if ((s->index == by[0] && s->other == by[1]) || (s->index == by[1] && s->other == by[0]))
-			return become(ins, sign[left] ? IR_SEXT32 : IR_MOV, IR_I64, s->turned, REF_NONE);
+			return optimise_become(ins, sign[left] ? IR_SEXT32 : IR_MOV, IR_I64, s->turned, REF_NONE);
 	}
 	return false;
 }
@@ -510,9 +511,9 @@ static bool and_extends(struct Optimiser *o, struct Ins *ins)
 	if (!right_const(o, ins, &c))
 		return false;
 	switch (c) {
-	case 0xff: return become(ins, IR_ZEXT8, ins->type, ins->a[0], REF_NONE);
-	case 0xffff: return become(ins, IR_ZEXT16, ins->type, ins->a[0], REF_NONE);
-	case 0xffffffff: return ins->type == IR_I64 && become(ins, IR_ZEXT32, IR_I64, ins->a[0], REF_NONE);
+	case 0xff: return optimise_become(ins, IR_ZEXT8, ins->type, ins->a[0], REF_NONE);
+	case 0xffff: return optimise_become(ins, IR_ZEXT16, ins->type, ins->a[0], REF_NONE);
+	case 0xffffffff: return ins->type == IR_I64 && optimise_become(ins, IR_ZEXT32, IR_I64, ins->a[0], REF_NONE);
 	default: return false;
 	}
 }
@@ -522,16 +523,16 @@ static bool and_not(struct Optimiser *o, struct Ins *ins)
 {
 	const struct Ins *def = definition(o, ins->a[1]);
 	if (def && def->op == IR_NOT && def->type == ins->type)
-		return become(ins, IR_ANDN, ins->type, ins->a[0], def->a[0]);
+		return optimise_become(ins, IR_ANDN, ins->type, ins->a[0], def->a[0]);
 	def = definition(o, ins->a[0]);
-	return def && def->op == IR_NOT && def->type == ins->type && become(ins, IR_ANDN, ins->type, ins->a[1], def->a[0]);
+	return def && def->op == IR_NOT && def->type == ins->type && optimise_become(ins, IR_ANDN, ins->type, ins->a[1], def->a[0]);
 }
 
 /* x ^ -1 -> ~x */
 static bool xor_ones(struct Optimiser *o, struct Ins *ins)
 {
 	uint64_t c;
-	return right_const(o, ins, &c) && c == mask_of(ins) && become(ins, IR_NOT, ins->type, ins->a[0], REF_NONE);
+	return right_const(o, ins, &c) && c == mask_of(ins) && optimise_become(ins, IR_NOT, ins->type, ins->a[0], REF_NONE);
 }
 
 /* op op x -> x for NEG, NOT, BSWAP */
@@ -544,7 +545,7 @@ static bool involution(struct Optimiser *o, struct Ins *ins)
 /* ext x -> x if x has that form already */
 static bool extend_nothing(struct Optimiser *o, struct Ins *ins)
 {
-	unsigned width = extension_width(ins->op), have = extends_sign(ins->op) ? signed_width(o, ins->a[0]) : unsigned_width(o, ins->a[0]);
+	unsigned width = extension_width(ins->op), have = extends_sign(ins->op) ? optimise_signed_width(o, ins->a[0]) : optimise_unsigned_width(o, ins->a[0]);
 	return have <= width && become_value(o, ins, ins->a[0]);
 }
 
@@ -553,7 +554,7 @@ static bool extend_extended(struct Optimiser *o, struct Ins *ins)
 {
 	const struct Ins *def = definition(o, ins->a[0]);
 	unsigned inner = def ? extension_width(def->op) : 0;
-	return inner >= extension_width(ins->op) && become(ins, ins->op, ins->type, def->a[0], REF_NONE);
+	return inner >= extension_width(ins->op) && optimise_become(ins, ins->op, ins->type, def->a[0], REF_NONE);
 }
 
 /* ext (x & c) -> ext x if c covers all that is looked at */
@@ -561,7 +562,7 @@ static bool extend_masked(struct Optimiser *o, struct Ins *ins)
 {
 	uint64_t c, need = ((uint64_t)1 << extension_width(ins->op)) - 1;
 	const struct Ins *def = definition_const(o, ins->a[0], IR_AND, IR_I64, &c);
-	return def && (c & need) == need && become(ins, ins->op, ins->type, def->a[0], REF_NONE);
+	return def && (c & need) == need && optimise_become(ins, ins->op, ins->type, def->a[0], REF_NONE);
 }
 
 /* mov.i32 -> zext32 */
@@ -576,14 +577,14 @@ static bool bits_of_bits(struct Optimiser *o, struct Ins *ins)
 	const struct Ins *def = definition(o, ins->a[0]);
 	if (!def || def->op != IR_BITSF || (ins->type == IR_F64 && def->type == IR_F32))
 		return false;
-	return become(ins, ins->type == IR_F32 ? IR_ZEXT32 : IR_MOV, IR_I64, def->a[0], REF_NONE);
+	return optimise_become(ins, ins->type == IR_F32 ? IR_ZEXT32 : IR_MOV, IR_I64, def->a[0], REF_NONE);
 }
 
 /* unbox32 (box32 v) -> v */
 static bool unbox_boxed(struct Optimiser *o, struct Ins *ins)
 {
 	const struct Ins *def = definition(o, ins->a[0]);
-	return def && def->op == IR_BOX32 && become(ins, IR_MOV, IR_F32, def->a[0], REF_NONE);
+	return def && def->op == IR_BOX32 && optimise_become(ins, IR_MOV, IR_F32, def->a[0], REF_NONE);
 }
 
 /* -- rules of conditions */
@@ -614,7 +615,7 @@ static bool cond_of_setcond(struct Optimiser *o, struct Ins *ins)
 /* 64-bit comparison of words -> 32-bit comparison */
 static bool narrow_cond(struct Optimiser *o, struct Ins *ins)
 {
-	if (ins->type != IR_I64 || signed_width(o, ins->a[0]) > 32 || signed_width(o, ins->a[1]) > 32)
+	if (ins->type != IR_I64 || optimise_signed_width(o, ins->a[0]) > 32 || optimise_signed_width(o, ins->a[1]) > 32)
 		return false;
 	ins->type = IR_I32;
 	return true;
@@ -648,15 +649,15 @@ static bool setcond_known(struct Optimiser *o, struct Ins *ins)
 static bool setcond_of_bit(struct Optimiser *o, struct Ins *ins)
 {
 	uint64_t c;
-	return ins->cond == COND_NE && right_const(o, ins, &c) && c == 0 && unsigned_width(o, ins->a[0]) == 1 &&
-	       become(ins, IR_MOV, IR_I64, ins->a[0], REF_NONE);
+	return ins->cond == COND_NE && right_const(o, ins, &c) && c == 0 && optimise_unsigned_width(o, ins->a[0]) == 1 &&
+	       optimise_become(ins, IR_MOV, IR_I64, ins->a[0], REF_NONE);
 }
 
 /* select known ? c : e -> one of them; select ? c : c -> c */
 static bool select_known(struct Optimiser *o, struct Ins *ins)
 {
 	int known = ins->a[2] == ins->a[3] ? 1 : optimise_known_cond(o, ins);
-	return known >= 0 && become(ins, IR_MOV, IR_I64, known ? ins->a[2] : ins->a[3], REF_NONE);
+	return known >= 0 && optimise_become(ins, IR_MOV, IR_I64, known ? ins->a[2] : ins->a[3], REF_NONE);
 }
 
 /* select a cond b ? 1 : 0 -> setcond; ? 0 : 1 -> setcond negated */
@@ -666,7 +667,7 @@ static bool select_bit(struct Optimiser *o, struct Ins *ins)
 	if (!constant(o, ins->a[2], &c) || !constant(o, ins->a[3], &e) || c > 1 || e > 1 || c == e)
 		return false;
 	uint8_t cond = ins->cond ^ (e == 1);
-	become(ins, IR_SETCOND, ins->type, ins->a[0], ins->a[1]);
+	optimise_become(ins, IR_SETCOND, ins->type, ins->a[0], ins->a[1]);
 	ins->cond = cond;
 	return true;
 }
@@ -699,10 +700,10 @@ static Rule *const rules[IR_NOPS][RULES_MAX + 1] = {
 	[IR_MULHS] = { fold_constants, commute, zero_absorbs },
 	[IR_MULHU] = { fold_constants, commute, zero_absorbs },
 	[IR_MULHSU] = { fold_constants, zero_absorbs },
-	[IR_DIVS] = { fold_constants, one_right },
-	[IR_DIVU] = { fold_constants, one_right, divu_power },
-	[IR_REMS] = { fold_constants, rem_one },
-	[IR_REMU] = { fold_constants, rem_one, remu_power },
+	[IR_DIVS] = { fold_constants, one_right, optimise_divide },
+	[IR_DIVU] = { fold_constants, one_right, divu_power, optimise_divide },
+	[IR_REMS] = { fold_constants, rem_one, optimise_divide },
+	[IR_REMU] = { fold_constants, rem_one, remu_power, optimise_divide },
 	[IR_AND] = { fold_constants, commute, same_value, zero_absorbs, and_ones, and_extends, associate, and_not },
 	[IR_OR] = { fold_constants, commute, same_value, zero_right, or_ones, associate, turn },
 	[IR_XOR] = { fold_constants, commute, same_zero, zero_right, xor_ones, associate, turn },
@@ -768,9 +769,9 @@ static void note_shift(struct Optimiser *o, const struct Ins *ins)
 		if (s->epoch != o->epoch || s->index == NOWHERE || s->version != shift.version)
 			continue;
 		const struct Ins *other = &o->ir->ins[s->index];
-		if (other->a[0] == ins->a[0] && other->type == ins->type && other->op != ins->op && right_const(o, other, &c) && c + count == width && has_room(o, 1)) {
+		if (other->a[0] == ins->a[0] && other->type == ins->type && other->op != ins->op && right_const(o, other, &c) && c + count == width && optimise_has_room(o, 1)) {
 			shift.other = s->index;
-			shift.turned = ahead(o, IR_ROTL, ins->type, ins->a[0], ins->op == IR_SHL ? ins->a[1] : other->a[1]);
+			shift.turned = optimise_ahead(o, IR_ROTL, ins->type, ins->a[0], ins->op == IR_SHL ? ins->a[1] : other->a[1]);
 		}
 	}
 	shift.index = o->out;
@@ -810,34 +811,42 @@ static const struct Ins *find_partner(const struct Optimiser *o)
 	return NULL;
 }
 
-/* Whether TWIN has computed what INS does. */
-static bool is_there(const struct Optimiser *o, const struct Twin *twin, const struct Ins *ins)
+const struct Ins *optimise_find_twin(const struct Optimiser *o, const struct Ins *ins)
 {
-	const struct Ins *there = &twin->ins;
+	bool commutes = ins->op == IR_MUL || ins->op == IR_MULHS || ins->op == IR_MULHU;
 
-	return there->op == ins->op && twin->epoch == o->epoch && there->type == ins->type &&
-	       ((there->a[0] == ins->a[0] && there->a[1] == ins->a[1]) || ((ins->op == IR_MUL || ins->op == IR_MULHS || ins->op == IR_MULHU) && swapped(there, ins))) &&
-	       twin->versions[0] == version_of(o, there->a[0]) && twin->versions[1] == version_of(o, there->a[1]);
+	for (unsigned i = 0; i < TWINS; i++) {
+		const struct Twin *twin = &o->twins[i];
+		const struct Ins *there = &twin->ins;
+		if (twin->epoch == o->epoch && there->op == ins->op && there->type == ins->type &&
+		    ((there->a[0] == ins->a[0] && there->a[1] == ins->a[1]) || (commutes && swapped(there, ins))) &&
+		    twin->versions[0] == version_of(o, there->a[0]) && twin->versions[1] == version_of(o, there->a[1]))
+			return there;
+	}
+	return NULL;
+}
+
+void optimise_add_twin(struct Optimiser *o, const struct Ins *ins)
+{
+	o->twins[o->next_twin++ % TWINS] = (struct Twin){ .ins = *ins, .epoch = o->epoch, .versions = { version_of(o, ins->a[0]), version_of(o, ins->a[1]) } };
 }
 
 /* INS divides or multiplies: its result is there already, or the other one that is wanted of its operands is computed right behind it. */
 static void compute_both(struct Optimiser *o, struct Ins *ins)
 {
-	const struct Ins *partner;
+	const struct Ins *there = optimise_find_twin(o, ins), *partner;
 
-	for (unsigned i = 0; i < TWINS; i++)
-		if (is_there(o, &o->twins[i], ins)) {
-			become(ins, IR_MOV, IR_I64, o->twins[i].ins.d, REF_NONE);
-			return;
-		}
-	if (!(partner = find_partner(o)) || !has_room(o, 1))
+	if (there) {
+		optimise_become(ins, IR_MOV, IR_I64, there->d, REF_NONE);
 		return;
-	struct Twin *twin = &o->twins[o->next_twin++ % TWINS];
+	}
+	if (!(partner = find_partner(o)) || !optimise_has_room(o, 1))
+		return;
 	bool turned = swapped(partner, o->from);
-	write_ahead(o, ins);
-	become(ins, partner->op, ins->type, ins->a[turned], ins->a[!turned]);
-	ins->d = new_temp(o);
-	*twin = (struct Twin){ .ins = *ins, .epoch = o->epoch, .versions = { version_of(o, ins->a[0]), version_of(o, ins->a[1]) } };
+	optimise_write_ahead(o, ins);
+	optimise_become(ins, partner->op, ins->type, ins->a[turned], ins->a[!turned]);
+	ins->d = optimise_temp(o);
+	optimise_add_twin(o, ins);
 }
 
 /* Whether the last instruction only makes what INS overwrites, and reads once. */

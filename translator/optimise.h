@@ -37,7 +37,7 @@ struct Twin {
 	uint32_t versions[2], epoch;
 };
 
-enum { SHIFTS = 8, TWINS = 4, PARTNER_MAX = 24, AHEAD_LEAST = 4 /* instructions there is room for to compute ahead */, NOWHERE = UINT32_MAX };
+enum { SHIFTS = 8, TWINS = 4, PARTNER_MAX = 24, AHEAD_LEAST = 32 /* instructions there is room for to compute ahead */, NOWHERE = UINT32_MAX };
 
 struct Optimiser {
 	struct Ir *ir;
@@ -70,6 +70,25 @@ int optimise_known_cond(const struct Optimiser *o, const struct Ins *ins);
 void optimise_fold(struct Optimiser *o, struct Ins *ins);
 /* The widths of what INS defines go to K. Only of those operations for which they depend on the operands, which INS may overwrite. */
 void optimise_learn_widths(const struct Optimiser *o, const struct Ins *ins, struct Known *k);
+
+/* -- what rules are made of (fold.c) */
+/* Makes INS another one, with its result; true. */
+bool optimise_become(struct Ins *ins, enum IrOp op, enum IrType type, Ref a, Ref b);
+unsigned optimise_unsigned_width(const struct Optimiser *o, Ref r);     /* how many low bits of the integer R can be other than 0 */
+unsigned optimise_signed_width(const struct Optimiser *o, Ref r);       /* into how many bits, sign included, it fits */
+void optimise_know_width(struct Optimiser *o, Ref t, unsigned width);   /* temporary T, just computed ahead, has no more than WIDTH low bits other than 0 */
+/* Whether there is room for COUNT instructions ahead of the current one. The unit is optimised in place as long as none is. */
+bool optimise_has_room(struct Optimiser *o, unsigned count);
+Ref optimise_temp(struct Optimiser *o);                                 /* a new one, which takes one of that room */
+Ref optimise_ahead(struct Optimiser *o, enum IrOp op, enum IrType type, Ref a, Ref b);  /* has OP computed before the current instruction; the result */
+void optimise_write_ahead(struct Optimiser *o, const struct Ins *ins);  /* likewise INS, which is pure */
+/* What computed before what INS does, and still holds it, or NULL; and notes that INS, whose result is a temporary, did. */
+const struct Ins *optimise_find_twin(const struct Optimiser *o, const struct Ins *ins);
+void optimise_add_twin(struct Optimiser *o, const struct Ins *ins);
+
+/* A rule: whether it has changed INS. */
+typedef bool OptimiserRule(struct Optimiser *o, struct Ins *ins);
+OptimiserRule optimise_divide;          /* fold_divide.c: by constants */
 
 enum {
 	OPS_WITH_WIDTHS = 1 << IR_MOV | 1 << IR_AND | 1 << IR_OR | 1 << IR_XOR | 1 << IR_ANDN | 1 << IR_NOT | 1 << IR_SHR | 1 << IR_SAR,

@@ -53,11 +53,16 @@ static void put_turn(void)
 		put_sext(reg(), rd);
 }
 
-/* Quotient and remainder, with something between. */
+/* Quotient and remainder, with something between, often by a constant. */
 static void put_divisions(void)
 {
 	unsigned word = below(2), kind = below(2), a = reg(), b = reg(), first = below(2), n = below(3);
 
+	if (below(2)) {         /* by a constant */
+		put(i_type(0x13, 0, b, 0, below(2) ? (int)below(32) - 16 : (int)below(4096) - 2048), 4);
+		if (below(4) == 0)
+			put_shift(0, SHL, b, b, below(64));
+	}
 	put_r(word, 1, 4 + kind + 2 * first, reg(), a, b);
 	for (unsigned i = 0; i < n; i++)
 		put_r(below(2), below(2) ? 0x20 : 0, 0, reg(), reg(), reg());

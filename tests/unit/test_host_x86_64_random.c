@@ -363,7 +363,7 @@ static void gen_idiom(void)
 	case 2: {
 		unsigned op = one_in(2) ? IR_DIVS : IR_DIVU, rem = op + (IR_REMS - IR_DIVS), first = below(2);
 		Ref e = one_in(2) ? ir_temp(ir, IR_INT) : few();
-		b = one_in(4) ? c(-below(2)) : b;
+		b = one_in(4) ? c(-below(2)) : one_in(3) ? c(any_int()) : b;
 		ir_into2(ir, first ? op : rem, type, d, a, b);
 		ir_into2(ir, first ? rem : op, type, e, a, b);
 		done_int(e);

@@ -86,8 +86,8 @@ static const struct Row {
 	ONE(SUB, I64, K1, X, 1, "sub.i64 r2 = 1, r0"),
 	/* mul_power, divu_power, remu_power */
 	ONE(MUL, I64, X, K1, 8, "shl.i64 r2 = r0, 3"), ONE(MUL, I32, X, K1, 1ull << 31, "shl.i32 r2 = r0, 31"), ONE(MUL, I64, X, K1, 12, "mul.i64 r2 = r0, 12"),
-	ONE(DIVU, I64, X, K1, 16, "shr.i64 r2 = r0, 4"), ONE(DIVS, I64, X, K1, 16, "divs.i64 r2 = r0, 16"),
-	ONE(REMU, I64, X, K1, 16, "and.i64 r2 = r0, 15"), ONE(REMU, I32, X, K1, 2, "and.i32 r2 = r0, 1"), ONE(DIVU, I64, X, K1, 0, "divu.i64 r2 = r0, 0"),
+	ONE(DIVU, I64, X, K1, 16, "shr.i64 r2 = r0, 4"), ONE(DIVS, I64, X, K1, 16, "sar.i64 t0 = r0, 63; shr.i64 t1 = t0, 60; add.i64 t2 = r0, t1; sar.i64 r2 = t2, 4"),
+	ONE(REMU, I64, X, K1, 16, "and.i64 r2 = r0, 15"), ONE(REMU, I32, X, K1, 2, "and.i32 r2 = r0, 1"), ONE(DIVU, I64, X, K1, 0, "mov.i64 r2 = -1"),
 	/* associate */
 	TWO(ADD, I64, X, K1, ADD, I64, T, K2, 5, 7, "add.i64 r2 = r0, 12"), TWO(ADD, I32, X, K1, ADD, I32, T, K2, 0xffffffff, 2, "add.i32 r2 = r0, 1"),
 	TWO(ADD, I64, X, K1, SUB, I64, T, K2, 5, 5, "mov.i64 r2 = r0"), TWO(AND, I64, X, K1, AND, I64, T, K2, 12, 10, "and.i64 r2 = r0, 8"),
@@ -892,6 +892,7 @@ static void random_idiom(void)
 	}
 	case 3: {
 		unsigned op = below(2) ? IR_DIVS : IR_DIVU, rem = op + (IR_REMS - IR_DIVS), first = below(2);
+		b = below(3) ? b : c(below(2) ? below(200) : random64());
 		ir_into2(ir, first ? op : rem, type, d, a, b);
 		ir_into2(ir, IR_ADD, IR_I64, 1 + below(5), 1 + below(5), c(1));
 		ir_into2(ir, first ? rem : op, type, 1 + below(5), a, b);
