@@ -10,6 +10,10 @@ static bool is_vec(const struct Ins *ins) { return ir_type_class(ins->type) == I
 /* The operand for address A + imm; guest addresses are host addresses. */
 static struct Rm address(struct Gen *g, const struct Ins *ins)
 {
+	Ref index = ins->op == IR_LOAD ? ins->a[1] : ins->op == IR_STORE ? ins->a[2] : REF_NONE;
+
+	if (index != REF_NONE && ref_is_const(ins->a[0]))       /* 0 */
+		return rm_indexed(NOREG, x86_use(g, index), ins->spare >> INDEX_SCALE, ins->imm);
 	if (ref_is_const(ins->a[0])) {
 		uint64_t addr = ir_value(g->ir, ins->a[0]) + (int64_t)ins->imm;
 		if ((int64_t)addr == (int32_t)addr)
@@ -19,7 +23,6 @@ static struct Rm address(struct Gen *g, const struct Ins *ins)
 		return rm_mem(reg, 0);
 	}
 	int base = x86_use(g, ins->a[0]);
-	Ref index = ins->op == IR_LOAD ? ins->a[1] : ins->op == IR_STORE ? ins->a[2] : REF_NONE;
 	return index == REF_NONE ? rm_mem(base, ins->imm) : rm_indexed(base, x86_use(g, index), ins->spare >> INDEX_SCALE, ins->imm);
 }
 

@@ -135,7 +135,7 @@ static bool reads_word(const struct Ir *ir, const struct Ins *ins, unsigned k)
 /* -- finding what can be late ------------------------------------------------------------------------------------------------------- */
 
 /* The address that RECIPE makes, as base + (index << scale) + displacement. INDEX is the register that holds the start. */
-static bool as_address(const struct Ir *ir, const struct Recipe *recipe, Ref index, struct Ins *access)
+static bool as_address(struct Ir *ir, const struct Recipe *recipe, Ref index, struct Ins *access)
 {
 	Ref base = REF_NONE;
 	int64_t displacement = access->imm;
@@ -159,11 +159,12 @@ static bool as_address(const struct Ir *ir, const struct Recipe *recipe, Ref ind
 		else
 			return false;
 	}
-	if (displacement != (int32_t)displacement || (base == REF_NONE && scale) || ref_is_const(index))
+	if (displacement != (int32_t)displacement || ref_is_const(index))
 		return false;
 	unsigned slot = access->op == IR_LOAD ? 1 : 2;
-	access->a[0] = base == REF_NONE ? index : base;
-	access->a[slot] = base == REF_NONE ? REF_NONE : index;
+	bool alone = base == REF_NONE && !scale;
+	access->a[0] = alone ? index : base == REF_NONE ? ir_const(ir, 0) : base;
+	access->a[slot] = alone ? REF_NONE : index;
 	access->imm = displacement;
 	access->spare |= scale << INDEX_SCALE;
 	return true;
