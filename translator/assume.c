@@ -65,7 +65,7 @@ static unsigned gain(const struct Ins *ins, unsigned k)
 /* By global. */
 static unsigned *count_gains(struct Ir *ir)
 {
-	const unsigned *weight = ir_loop_weights(ir);
+	const unsigned *weight = ir_loop_weights(ir, NULL);
 	unsigned *gains = arena_alloc(ir->arena, ir->nglobals * sizeof *gains);
 
 	for (unsigned n = 0; weight && n < ir->nins; n++) {

@@ -645,7 +645,7 @@ void x86_at_label(struct Gen *g, unsigned label)
 		struct Var *var = &g->var[i];
 		var->know = known_at(g, label, i);
 		var->loose = var->home == NOREG ? 0 : var->know;
-		var->clean = var->home == NOREG;
+		var->clean = var->home == NOREG || g->unassigned[i];
 		if (var->home != NOREG && var->reg == NOREG)    /* not reached by falling through */
 			bind(g, i, var->home);
 	}
@@ -705,8 +705,8 @@ _Static_assert(LAST_ARG + IR_MAXARGS <= LAST_RESULT, "one bit per operand");
 
 /* -- regions: which globals stay in registers for the whole unit ------------------------------------------------------------------ */
 
-/* How often each global is named, by WEIGHT. */
-static unsigned *count_uses(struct Ir *ir, const unsigned *weight)
+/* How often each global is named, by WEIGHT; and those that nothing in the unit assigns. */
+static unsigned *count_uses(struct Ir *ir, const unsigned *weight, bool *unassigned)
 {
 	unsigned *count = arena_alloc(ir->arena, (ir->nglobals + 1) * sizeof *count);
 
@@ -715,8 +715,10 @@ static unsigned *count_uses(struct Ir *ir, const unsigned *weight)
 		for (unsigned k = 0; k < 4; k++)
 			if (ir_is_global(ir, ins->a[k]))
 				count[ins->a[k]] += weight[n];
-		if (ir_is_global(ir, ins->d))
+		if (ir_is_global(ir, ins->d)) {
 			count[ins->d] += weight[n];
+			unassigned[ins->d] = false;
+		}
 	}
 	return count;
 }
@@ -783,8 +785,8 @@ static void pin_collectors(struct Gen *g, const unsigned *weight, const unsigned
 	}
 }
 
-/* Integer globals of the base map that are used less than others give them their registers. */
-static void pin_integers(struct Gen *g, const unsigned *count)
+/* Integer globals of the base map that are used less than others give them their registers, if that gains more than GAIN. */
+static void pin_integers(struct Gen *g, const unsigned *count, unsigned gain)
 {
 	struct Ir *ir = g->ir;
 
@@ -794,7 +796,7 @@ static void pin_integers(struct Gen *g, const unsigned *count)
 			if (class_of(g, v) == IR_INT && g->var[v].home == NOREG && (best == REF_NONE || count[v] > count[best]))
 				best = v;
 		unsigned least = least_used(g, count);
-		if (best == REF_NONE || !g->npinned || count[best] <= count[g->pinned[least]])
+		if (best == REF_NONE || !g->npinned || count[best] <= count[g->pinned[least]] + gain)
 			return;
 		g->var[best].home = unpin(g, least);
 		g->pinned[least] = best;
@@ -806,6 +808,7 @@ void x86_allocate_begin(struct Gen *g)
 	struct Ir *ir = g->ir;
 
 	find_last_uses(g);
+	g->unassigned = ir->nlabels ? arena_alloc(ir->arena, ir->nglobals) : NULL;
 	g->var = arena_alloc_raw(ir->arena, ir->nvars * sizeof *g->var);
 	memcpy(g->owner, backend.entry_owner, sizeof g->owner);
 	memcpy(g->var, backend.entry_var, ir->nglobals * sizeof *g->var);
@@ -820,14 +823,17 @@ void x86_allocate_begin(struct Gen *g)
 	g->npinned = backend.npins;
 	for (unsigned i = 0; i < backend.npins; i++)
 		g->pinned[i] = backend.pins[i];
-	unsigned *weight = ir_loop_weights(ir);
+	unsigned entry, *weight = ir_loop_weights(ir, &entry);
 	g->regions = weight != NULL;
 	if (g->regions) {
-		unsigned *count = count_uses(ir, weight);
+		for (unsigned v = 0; v < ir->nglobals; v++)
+			g->unassigned[v] = class_of(g, v) == IR_INT && backend.base_home[v] == NOREG;
+		unsigned *count = count_uses(ir, weight, g->unassigned);
 		if (translator.collect)
 			pin_collectors(g, weight, count);
 		if (translator.pins) {
-			pin_integers(g, count);
+			/* entry and exit store and load each, and the loop may go round less often than thought */
+			pin_integers(g, count, 8 * entry);
 			pin_vectors(g, count);
 		}
 		all_home(g);

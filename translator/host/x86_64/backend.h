@@ -167,6 +167,7 @@ struct Gen {
 	uint64_t pc;                    /* of the current mark */
 	uint64_t pc_stored;             /* what Cpu.pc is known to hold, or 0 */
 	uint32_t *labels;               /* hot offsets, or UINT32_MAX */
+	bool *unassigned;               /* by global, if there are labels: what memory holds at the unit's entry is the value throughout */
 	bool regions;                   /* has backward branches: the globals used most are pinned */
 	const uint8_t *known;           /* NULL, or what is known at the labels of the second version, by label - nknown and global */
 	unsigned nknown;                /* labels of the first version */
