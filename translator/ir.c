@@ -302,6 +302,13 @@ static unsigned add_exit(struct Ir *ir, uint64_t pc, enum IrExitHint hint, uint6
 	return ir->nexits++;
 }
 
+unsigned ir_exit_again(struct Ir *ir, unsigned exit)
+{
+	const struct IrExit of = ir->exits[exit];
+
+	return add_exit(ir, of.pc, of.hint, of.link);
+}
+
 void ir_exit(struct Ir *ir, uint64_t pc, enum IrExitHint hint, uint64_t link)
 {
 	ir_append(ir, IR_EXIT, IR_I64)->imm = add_exit(ir, pc, hint, link);

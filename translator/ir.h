@@ -109,6 +109,9 @@ struct Ins {
 };
 _Static_assert(sizeof(struct Ins) == 20, "an instruction is five words");
 
+/* Ins.mem of BRCOND: what is to be done when it is taken may as well be out of line. */
+enum { BRANCH_SELDOM = 1 };
+
 /* A guest register that instructions name directly. */
 struct IrGlobal {
 	const char *name;
@@ -219,6 +222,7 @@ void ir_br(struct Ir *ir, unsigned label);
 void ir_brcond(struct Ir *ir, enum IrType type, enum IrCond cond, Ref a, Ref b, unsigned label);
 void ir_exit(struct Ir *ir, uint64_t pc, enum IrExitHint hint, uint64_t link);
 void ir_exit_cond(struct Ir *ir, enum IrType type, enum IrCond cond, Ref a, Ref b, uint64_t pc);
+unsigned ir_exit_again(struct Ir *ir, unsigned exit);    /* the index of another exit like EXIT, for a copy of the instruction */
 void ir_exit_indirect(struct Ir *ir, Ref target, enum IrExitHint hint, uint64_t link);
 void ir_raise(struct Ir *ir, unsigned cause);
 /* Appends a CALL; ARGS has NARGS references; D may be REF_NONE. Returns the call's record, valid until the next call is added. */
@@ -255,5 +259,11 @@ void ir_optimise(struct Ir *ir);
 void ir_if_convert(struct Ir *ir, bool (*hard)(uint64_t pc, unsigned cost));
 /* The guest addresses of those branches, at most MAX, in PCS: returns how many. */
 unsigned ir_if_questions(struct Ir *ir, uint64_t *pcs, unsigned max);
+
+/* unroll.c: bodies of small innermost loops are there several times; in place, before ir_drop_polls(). */
+void ir_unroll(struct Ir *ir);
+
+/* polls.c: drops the POLLs of a region that no cycle needs, neither one in it nor one that goes through other units; in place, before ir_optimise(). */
+void ir_drop_polls(struct Ir *ir);
 
 #endif

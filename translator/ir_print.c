@@ -118,7 +118,7 @@ void ir_print_ins(const struct Ir *ir, const struct Ins *ins, GString *text)
 		print_call(ir, ins, text);
 		break;
 	case IR_LABEL: case IR_BR: case IR_BRCOND:
-		g_string_append_printf(text, " L%d", ins->imm);
+		g_string_append_printf(text, " L%d%s", ins->imm, ins->op == IR_BRCOND && ins->mem & BRANCH_SELDOM ? " (seldom)" : "");
 		break;
 	case IR_EXIT: case IR_EXITCOND:
 		g_string_append_printf(text, " -> 0x%" PRIx64, ir->exits[ins->imm].pc);

@@ -92,7 +92,7 @@ static void weigh_branches(struct Walk *w, struct Node **at_label)
 			node->taken = 1 / 64.f;
 		else if (leads_back(node))
 			node->taken = 7 / 8.f;
-		else if (leads_out(w, node))
+		else if (last_of(w, node)->mem & BRANCH_SELDOM || leads_out(w, node))
 			node->taken = 1 / 8.f;
 		else
 			node->taken = leaves(node->next) ? 7 / 8.f : 1 / 2.f;

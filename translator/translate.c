@@ -116,6 +116,14 @@ static struct Block *build(struct Request *r, struct CodeBuffer *buf, enum EmitR
 		ir_if_convert(ir, predict_hard);
 		checked(ir, "if-conversion");
 	}
+	if (r->region && translator.unroll) {
+		ir_unroll(ir);
+		checked(ir, "unroll");
+	}
+	if (r->region && translator.polls) {
+		ir_drop_polls(ir);
+		checked(ir, "polls");
+	}
 	if (r->region && translator.assume) {
 		assume_insert(ir, r->assumptions);
 		checked(ir, "assumptions");

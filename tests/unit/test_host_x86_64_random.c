@@ -687,6 +687,8 @@ static void gen_sequence(unsigned depth, unsigned length)
 			unsigned label = ir_label(ir);
 			Ref a = int_operand(), b = int_operand();
 			ir_brcond(ir, one_in(3) ? IR_I32 : IR_I64, below(COND_ALWAYS), a, b, label);
+			if (one_in(2))
+				ir->ins[ir->nins - 1].mem = BRANCH_SELDOM;
 			if (one_in(3)) {        /* the other way round */
 				unsigned over = label;
 				label = ir_label(ir);
@@ -711,6 +713,12 @@ static void gen_sequence(unsigned depth, unsigned length)
 			gen_sequence(depth + 1, 1 + below(10));
 			ir_into2(ir, IR_SUB, IR_I64, counter, counter, c(1));
 			ir_brcond(ir, IR_I64, COND_NE, counter, c(0), label);
+			if (one_in(2)) {        /* it may be unrolled */
+				ir_mark(ir, insn_pc += 2, "\1\0\0", 4);
+				forget_temps();
+			} else {
+				ir_fence(ir, 0);
+			}
 			reserved &= ~(1u << counter);
 			break;
 		}       /* fall through */
@@ -777,6 +785,11 @@ static void compare_hosts(unsigned features, unsigned count)
 		api_number = 3;
 		gen_unit();
 		struct Block *reference = emit_with(&host_interp, NULL);
+		if (one_in(2)) {
+			ir_unroll(ir);
+			ir_check(ir, "unroll");
+			ir_drop_polls(ir);
+		}
 		if (one_in(2))
 			ir_optimise(ir);
 		GString *text = g_string_new(NULL);

@@ -233,6 +233,7 @@ static void emit_branch(struct Gen *g, struct Ins *ins)
 	bool ready = x86_to_label(g, ins->imm);
 	if (ins->op == IR_BR || ins->cond == COND_ALWAYS) {
 		const struct Ins *next = ins + 1;
+		x86_emit_late(g);
 		if (!ready)
 			x86_enter_version(g, ins->imm);
 		if (g->n + 1 < g->ir->nins && next->op == IR_LABEL && next->imm == ins->imm)
@@ -241,14 +242,16 @@ static void emit_branch(struct Gen *g, struct Ins *ins)
 		return;
 	}
 	enum Cc cc = x86_compare(g, ins->type, ins->cond, ins->a[0], ins->a[1]);
-	if (ready) {
+	if (ready && !g->nlate) {
 		asm_jcc(g->as, cc, FIX_LABEL, ins->imm);
 		return;
 	}
 	unsigned jump = x86_jcc_cold(g, cc);
 	x86_begin_cold(g);
 	x86_cold_here(g, jump);
-	x86_enter_version(g, ins->imm);
+	x86_emit_late(g);
+	if (!ready)
+		x86_enter_version(g, ins->imm);
 	asm_jump(g->as, FIX_LABEL, ins->imm);
 	x86_end_cold(g);
 }

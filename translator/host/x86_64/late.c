@@ -3,7 +3,7 @@
  *
  * Guest code has few operands: it puts an address or a shifted value into a register that the next instructions overwrite. The value has no reader, but
  * the load between is a fault point, at which it must be exact. Here the instruction goes, and its recipe is kept until the register is assigned:
- * in the records of fault points, where x86_recover() follows it, and for exits, whose code out of line does.
+ * in the records of fault points, where x86_recover() follows it, and for exits and seldom branches, whose code out of line does.
  *
  *     shl.i64   a5 = a5, 3        late: a5 << 3
  *     add.i64   a5 = a5, s0       late: (a5 << 3) + s0
@@ -125,7 +125,7 @@ static bool reads_word(const struct Ir *ir, const struct Ins *ins, unsigned k)
 		return ins->type == IR_I32 && k < 2 && ins->op != IR_MULHS && ins->op != IR_MULHSU;
 	case IR_STORE:
 		return k == 1 && ir_type_class(ins->type) == IR_INT && (ins->mem & MEM_SIZE) <= MEM_32 && !(ins->mem & MEM_BE);
-	case IR_EXITCOND:
+	case IR_EXITCOND: case IR_BRCOND:
 		return ins->type == IR_I32;
 	default:
 		return false;
@@ -215,7 +215,7 @@ static bool take_carry(struct Ir *ir, const struct Recipe *recipe, struct Ins *i
 /* Whether something could look at registers at INS. */
 static bool looks(const struct Ir *ir, const struct Ins *ins)
 {
-	return ins->op == IR_EXITCOND || ins->op == IR_GUARD || ir_observes(ir, ins);
+	return ins->op == IR_EXITCOND || ins->op == IR_BRCOND || ins->op == IR_GUARD || ir_observes(ir, ins);
 }
 
 /* Follows RECIPE from behind instruction N: whether what it makes may be late until it is assigned, which is at *END. INDEX is a temporary that holds the
@@ -230,7 +230,8 @@ static bool follow(struct Search *s, unsigned n, struct Recipe *recipe, Ref inde
 		struct Ins ins = ir->ins[i];
 		if (ins.op == IR_MARK)
 			continue;
-		if (ins.op == IR_LABEL || ins.op == IR_BRCOND || ins.op == IR_CALL || ins.op == IR_HEAT || ir_op_info[ins.op].flags & OPF_EXIT)
+		if (ins.op == IR_LABEL || (ins.op == IR_BRCOND && !(ins.mem & BRANCH_SELDOM)) || ins.op == IR_CALL || ins.op == IR_HEAT ||
+		    ir_op_info[ins.op].flags & OPF_EXIT)
 			return false;
 		if (gone && (reads(&ins, d) || looks(ir, &ins)))
 			return false;
