@@ -12,6 +12,7 @@ enum {
 	CONSTANTS_MAX = 6,              /* each takes two host instructions at each entry */
 	FAILURES_MAX = 4,               /* of one region, then nothing is assumed any more */
 	HEADS = 512,
+	REGISTERS = 11,                 /* that hosts keep globals in */
 };
 
 /* What is known of the entry of a region. Valid as long as no flush has changed what lies behind the addresses; until then no other head takes the place. */
@@ -52,14 +53,32 @@ static bool is_refused(const struct Head *head, Ref global, bool word)
 
 /* -- choosing ------------------------------------------------------------------------------------------------------- */
 
-/* What it gains, roughly in host instructions, if operand K of INS is a constant. */
-static unsigned gain(const struct Ins *ins, unsigned k)
+/* What it gains if operand K of INS is a constant: in host instructions, and NARROW if it is but a register less. */
+static unsigned gain(const struct Ins *ins, unsigned k, unsigned narrow)
 {
 	switch (ins->op) {
-	case IR_DIVS: case IR_DIVU: case IR_REMS: case IR_REMU: return k == 1 ? 16 : 1;
-	case IR_SHL: case IR_SHR: case IR_SAR: case IR_ROTL: case IR_ROTR: return k == 1 ? 2 : 1;
-	default: return 1;
+	case IR_DIVS: case IR_DIVU: case IR_REMS: case IR_REMU: return k == 1 ? 16 : narrow;
+	case IR_SHL: case IR_SHR: case IR_SAR: case IR_ROTL: case IR_ROTR: return k == 1 ? 2 : narrow;
+	case IR_BRCOND: case IR_EXITCOND: case IR_SETCOND: case IR_SELECT: return k < 2 && ref_is_const(ins->a[1 - k]) ? 2 : narrow;
+	default: return narrow;
 	}
+}
+
+/* Whether hosts may have too few registers for the integer globals that loops use. */
+static bool is_narrow(struct Ir *ir, const unsigned *weight)
+{
+	bool *used = arena_alloc(ir->arena, ir->nvars);
+	unsigned count = 0;
+
+	for (unsigned n = 0; n < ir->nins; n++)
+		for (unsigned k = 0; k < 5; k++) {
+			Ref r = k < 4 ? ir->ins[n].a[k] : ir->ins[n].d;
+			if (weight[n] > 1 && ir_is_global(ir, r) && ir->var_class[r] == IR_INT && !used[r]) {
+				used[r] = true;
+				count++;
+			}
+		}
+	return count > REGISTERS;
 }
 
 /* By global. */
@@ -68,11 +87,14 @@ static unsigned *count_gains(struct Ir *ir)
 	const unsigned *weight = ir_loop_weights(ir, NULL);
 	unsigned *gains = arena_alloc(ir->arena, ir->nglobals * sizeof *gains);
 
-	for (unsigned n = 0; weight && n < ir->nins; n++) {
+	if (!weight)
+		return gains;
+	unsigned narrow = is_narrow(ir, weight);
+	for (unsigned n = 0; n < ir->nins; n++) {
 		const struct Ins *ins = &ir->ins[n];
 		for (unsigned k = 0; k < 4 && ins->a[k] != REF_NONE; k++)
 			if (ir_is_global(ir, ins->a[k]))
-				gains[ins->a[k]] += weight[n] * gain(ins, k);
+				gains[ins->a[k]] += weight[n] * gain(ins, k, narrow);
 	}
 	return gains;
 }
