@@ -6,12 +6,14 @@
 
 #include "translator/constants.h"
 #include "translator/loops.h"
+#include "translator/statistics.h"
 #include "translator/translate.h"
 
 enum {
 	CONSTANTS_MAX = 6,              /* each takes two host instructions at each entry */
 	FAILURES_MAX = 4,               /* of one region, then nothing is assumed any more */
 	HEADS = 512,
+	GLOBALS = 64,                   /* the first of a guest, which may be assumed to be constant */
 	REGISTERS = 11,                 /* that hosts keep globals in */
 };
 
@@ -21,7 +23,7 @@ static struct Head {
 	uint32_t key;
 	uint8_t failures;
 	bool seen;
-	struct Assumptions before;      /* if SEEN: the constants that were there the time before */
+	uint64_t before[GLOBALS];       /* if SEEN: what integer globals held then */
 	struct Assumptions made;        /* by the region */
 	uint64_t refused[2][IR_MAXGLOBALS / 64];        /* by Assumption.word: bits of the globals that were otherwise */
 } heads[HEADS];
@@ -49,6 +51,18 @@ static bool is_word(uint64_t value) { return value == (uint64_t)(int64_t)(int32_
 static bool is_refused(const struct Head *head, Ref global, bool word)
 {
 	return head->failures == FAILURES_MAX || head->refused[word][global / 64] >> global % 64 & 1;
+}
+
+bool assume_seen(const struct Cpu *cpu, uint64_t pc, uint32_t key)
+{
+	struct Head *head = find_head(pc, key);
+
+	if (!head || head->seen)
+		return true;
+	head->seen = true;
+	for (unsigned v = 0; v < cpu->guest->nglobals && v < GLOBALS; v++)
+		head->before[v] = value_of(cpu->guest, cpu, v);
+	return false;
 }
 
 /* -- choosing ------------------------------------------------------------------------------------------------------- */
@@ -99,51 +113,35 @@ static unsigned *count_gains(struct Ir *ir)
 	return gains;
 }
 
-/* Adds what is constant throughout the region and likely to be of use, the most useful first. */
-static void add_constants(struct Ir *ir, const struct Cpu *cpu, const struct Head *head, struct Assumptions *to)
+static bool holds(const struct Assumption *a, uint64_t value)
 {
+	return a->word ? is_word(value) : value == a->value;
+}
+
+void assume_constants(struct Ir *ir, const struct Cpu *cpu, struct Assumptions *assumptions)
+{
+	const struct Head *head = find_head(ir->pc, ir->key);
+
+	assumptions->n = 0;
+	if (!head || !head->seen || ir->ins[0].op != IR_LABEL)
+		return;
 	const Ref *at = ir_constants(ir, true) + ir->ins[0].imm * ir->nglobals;
 	unsigned *gains = count_gains(ir);
-
 	for (unsigned v = 0; v < ir->nglobals; v++) {
-		uint64_t value = ir->var_class[v] == IR_INT ? value_of(ir->guest, cpu, v) : 0;
+		uint64_t value = ir->var_class[v] == IR_INT && v < GLOBALS ? value_of(ir->guest, cpu, v) : UINT64_MAX / 2;
 		bool constant = at[v] == REF_ENTRY || (ref_is_const(at[v]) && ir_value(ir, at[v]) == value);
-		if (ir->var_class[v] != IR_INT || !constant || !is_word(value) || is_refused(head, v, false))
+		if (!constant || !is_word(value) || head->before[v] != value || is_refused(head, v, false))
 			gains[v] = 0;
 	}
-	while (to->n < CONSTANTS_MAX) {
+	while (assumptions->n < CONSTANTS_MAX) {
 		unsigned best = 0;
 		for (unsigned v = 1; v < ir->nglobals; v++)
 			best = gains[v] > gains[best] ? v : best;
 		if (!gains[best])
 			return;
 		gains[best] = 0;
-		to->list[to->n++] = (struct Assumption){ .global = best, .value = value_of(ir->guest, cpu, best) };
+		assumptions->list[assumptions->n++] = (struct Assumption){ .global = best, .value = head->before[best] };
 	}
-}
-
-static bool holds(const struct Assumption *a, uint64_t value)
-{
-	return a->word ? is_word(value) : value == a->value;
-}
-
-bool assume_constants(struct Ir *ir, const struct Cpu *cpu, struct Assumptions *assumptions)
-{
-	struct Head *head = find_head(ir->pc, ir->key);
-
-	assumptions->n = 0;
-	if (!head || ir->ins[0].op != IR_LABEL)
-		return true;
-	if (!head->seen) {
-		head->seen = true;
-		head->before.n = 0;
-		add_constants(ir, cpu, head, &head->before);
-		return head->before.n == 0;
-	}
-	for (unsigned i = 0; i < head->before.n; i++)
-		if (holds(&head->before.list[i], value_of(ir->guest, cpu, head->before.list[i].global)))
-			assumptions->list[assumptions->n++] = head->before.list[i];
-	return true;
 }
 
 bool assume_word(const struct Ir *ir, const struct Cpu *cpu, struct Assumptions *assumptions, Ref global)
@@ -165,6 +163,7 @@ bool assume_word(const struct Ir *ir, const struct Cpu *cpu, struct Assumptions 
 /* The region at PC has been entered with other values than it assumes: it is no more. Translated code calls it and goes on at PC with what is made of that. */
 static void fail(struct Cpu *cpu, uint64_t pc, uint64_t key)
 {
+	statistics_count(COUNT_OTHERWISE);
 	cache_lock();
 	struct Head *head = find_head(pc, key);
 	for (unsigned i = 0; head && i < head->made.n; i++) {
@@ -212,6 +211,6 @@ void assume_insert(struct Ir *ir, const struct Assumptions *assumptions)
 	ir_emit_label(ir, failed);
 	/* the state is that before the first instruction */
 	ir_append(ir, IR_MARK, IR_I64)->imm = 0;
-	ir_call(ir, REF_NONE, (void *)fail, "assume_failed", IRC_READS, 3, args);
+	ir_call(ir, REF_NONE, (void *)fail, "assume_failed", IRC_READS | IRC_FP, 3, args);
 	ir_exit(ir, ir->pc, EXIT_JUMP, 0);
 }

@@ -24,8 +24,10 @@ struct Assumptions {
 	unsigned n;
 };
 
-/* Begins the list of IR, a region that CPU is in, with registers that hold constants of use to it. False: what they hold shall be seen again some rounds later. */
-bool assume_constants(struct Ir *ir, const struct Cpu *cpu, struct Assumptions *assumptions);
+/* Sees what CPU's registers hold, which is about to branch back to PC under KEY. False: they have not been seen before, and shall be seen again some rounds later. */
+bool assume_seen(const struct Cpu *cpu, uint64_t pc, uint32_t key);
+/* Begins the list of IR, a region that CPU is in: registers that have been seen to hold the same before and are of use to it. */
+void assume_constants(struct Ir *ir, const struct Cpu *cpu, struct Assumptions *assumptions);
 /* Adds that integer global GLOBAL of the region IR that CPU is in, or comes to, is a sign-extended word at the entry. Between the two others. False: that cannot be
  * assumed: it is none now, was none at an entry before, or there are too many assumptions already. */
 bool assume_word(const struct Ir *ir, const struct Cpu *cpu, struct Assumptions *assumptions, Ref global);

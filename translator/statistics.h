@@ -16,6 +16,7 @@
 	X(COUNT_EXCEPTION,      "left for other exceptions") \
 	X(COUNT_INTERRUPT,      "left for interrupts") \
 	X(COUNT_HOT,            "hot branches back") \
+	X(COUNT_OTHERWISE,      "regions entered otherwise than assumed") \
 	X(COUNT_LOOKUP,         "lookups beyond the table of recent targets")
 
 enum Count {

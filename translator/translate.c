@@ -74,7 +74,6 @@ struct Request {
 	bool region;                    /* the loop whose head is PC and that the branch at BRANCH closes, else the block at PC */
 	uint64_t branch;
 	bool later;                     /* result: there may be a region when the branch is hot again */
-	bool soon;                      /* result: that shall be soon */
 	struct Assumptions *assumptions;        /* of a region */
 	unsigned max_insns;             /* of a block */
 	struct Code *code;              /* of a block */
@@ -86,8 +85,9 @@ static bool decode(struct Ir *ir, struct Request *r, uint32_t *size)
 	if (r->region) {
 		if (!region_decode(ir, &scratch, r->cpu, r->branch, size, &r->later))
 			return false;
-		r->later = r->soon = translator.assume && !assume_constants(ir, r->cpu, r->assumptions);
-		return !r->soon;
+		if (translator.assume)
+			assume_constants(ir, r->cpu, r->assumptions);
+		return true;
 	}
 	decode_fetch(r->code, r->pc, r->max_insns);
 	*size = decode_block(ir, r->code, r->max_insns, translator.regions);
@@ -209,12 +209,13 @@ void translate_region(struct Cpu *cpu, struct Block *block)
 	cache_lock();
 	if (!busy && region_head(cpu->pc, r.key, &scratch, &r.pc)) {
 		struct Block *old = cache_find(r.pc, r.key);
+		bool wanted = !region_given_up(r.pc) && !(old && old->region);
 		busy = true;
-		if (!region_given_up(r.pc) && !(old && old->region) && translate_locked(&r, &result)) {
+		if (wanted && translator.assume && !assume_seen(cpu, r.pc, r.key)) {
+			hot_soon(cpu, r.pc);
+		} else if (wanted && translate_locked(&r, &result)) {
 			if (old)
 				cache_forget(old);
-		} else if (r.soon) {
-			hot_soon(cpu, r.pc);
 		} else if (!r.later) {
 			/* It stays blocks, or others outside of it lead to its head: they need not count any more. Each goes when it has counted enough. */
 			region_give_up(r.pc);

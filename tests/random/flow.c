@@ -203,9 +203,19 @@ static void put_pointer_call(const struct Small *a, const struct Small *b)
 	put(addi(WAY, WAY, 1), 4);
 }
 
+/* Gives some registers constants, or one of few values as the data says: what a loop that leaves them alone may take for granted until it is otherwise. */
+static void put_constants(void)
+{
+	for (unsigned n = below(4); n; n--) {
+		unsigned rd = 10 + below(14);
+		put(below(2) ? addi(rd, ZERO, (int)below(64) - 8) : i_type(0x13, 7, rd, any(), below(4)), 4);  /* andi */
+	}
+}
+
 /* A tight loop with calls. */
 static void put_calling_loop(unsigned counter)
 {
+	put_constants();
 	put(addi(counter, ZERO, 8 + below(8)), 4);
 	size_t top = code_size;
 	for (unsigned i = 0, n = 1 + below(3); i < n; i++) {
@@ -232,6 +242,7 @@ static void put_loop(unsigned level, unsigned trips, unsigned first_callee)
 	size_t middle = 0, side = 0, next = 0, top;
 	bool enters = below(4) == 0, exits = below(2), continues = below(3) == 0;
 
+	put_constants();
 	if (below(2)) {                 /* as often as the data says */
 		put(i_type(0x13, 7, counter, any(), trips - 1), 4);
 		put(addi(counter, counter, 1), 4);

@@ -517,6 +517,169 @@ START_TEST(constants_that_all_ways_bring)
 }
 END_TEST
 
+/* r0 = 5, then a loop that BODY makes the middle of, with its label; returns how r0 is used at its head. */
+static const char *at_head(void (*body)(unsigned label))
+{
+	static char use[64];
+
+	begin(0x1000);
+	unsigned label = ir_label(ir);
+	ir_into1(ir, IR_MOV, IR_I64, 0, c(5));
+	ir_emit_label(ir, label);
+	ir_into2(ir, IR_ADD, IR_I64, 2, 3, 0);
+	body(label);
+	ir_brcond(ir, IR_I64, COND_NE, 3, 4, label);
+	end();
+	ir_optimise(ir);
+	ir_check(ir, "optimise");
+	for (unsigned i = 0; i < ir->nins; i++)
+		if (ir->ins[i].op == IR_ADD && ir->ins[i].d == 2) {
+			GString *line = g_string_new(NULL);
+			ir_print_ins(ir, &ir->ins[i], line);
+			snprintf(use, sizeof use, "%s", strstr(line->str, "r3"));
+			g_string_free(line, TRUE);
+			break;
+		}
+	return use;
+}
+
+static void nothing(unsigned label) { (void)label; }
+static void writes_other(unsigned label) { (void)label; ir_into1(ir, IR_MOV, IR_I64, 1, 3); }
+static void writes_same(unsigned label) { (void)label; ir_into2(ir, IR_ADD, IR_I64, 0, c(2), c(3)); }
+static void writes_same_by_way(unsigned label) { (void)label; ir_into1(ir, IR_MOV, IR_I64, 1, 0); ir_into1(ir, IR_MOV, IR_I64, 0, 3); ir_into1(ir, IR_MOV, IR_I64, 0, 1); }
+static void writes(unsigned label) { (void)label; ir_into1(ir, IR_MOV, IR_I64, 0, 3); }
+static void writes_constant(unsigned label) { (void)label; ir_into1(ir, IR_MOV, IR_I64, 0, c(6)); }
+static void adds(unsigned label) { (void)label; ir_into2(ir, IR_ADD, IR_I64, 0, 0, c(1)); }
+static void loads(unsigned label) { (void)label; ir_load(ir, IR_I64, MEM_64, 0, 3, 0); }
+static void call_writes(unsigned label) { (void)label; ir_call(ir, REF_NONE, callee, "callee", IRC_WRITES, 0, NULL); }
+static void call_results(unsigned label) { (void)label; ir_call(ir, 1, callee, "callee", IRC_WRITES, 0, NULL); }
+static void call_reads(unsigned label) { (void)label; ir_call(ir, REF_NONE, callee, "callee", IRC_READS, 0, NULL); }
+static void leaves(unsigned label) { (void)label; ir_exit_cond(ir, IR_I64, COND_LT, 3, 4, 0x3000); }
+
+/* Only what comes back counts. */
+static void writes_and_leaves(unsigned label)
+{
+	unsigned on = ir_label(ir);
+
+	(void)label;
+	ir_brcond(ir, IR_I64, COND_LT, 3, 4, on);
+	ir_into1(ir, IR_MOV, IR_I64, 0, 3);
+	ir_exit(ir, 0x3000, EXIT_JUMP, 0);
+	ir_emit_label(ir, on);
+}
+
+static void writes_on_one_way(unsigned label)
+{
+	unsigned on = ir_label(ir);
+
+	(void)label;
+	ir_brcond(ir, IR_I64, COND_LT, 3, 4, on);
+	ir_into1(ir, IR_MOV, IR_I64, 0, 3);
+	ir_emit_label(ir, on);
+}
+
+static void writes_and_goes_round(unsigned label)
+{
+	unsigned on = ir_label(ir);
+
+	ir_brcond(ir, IR_I64, COND_LT, 3, 4, on);
+	ir_into1(ir, IR_MOV, IR_I64, 0, 3);
+	ir_br(ir, label);
+	ir_emit_label(ir, on);
+}
+
+/* A loop within, which writes, and one that does not. */
+static void loops_and_writes(unsigned label)
+{
+	unsigned inner = ir_label(ir);
+
+	(void)label;
+	ir_emit_label(ir, inner);
+	ir_into2(ir, IR_ADD, IR_I64, 0, 0, 3);
+	ir_brcond(ir, IR_I64, COND_LT, 3, 4, inner);
+}
+
+static void loops(unsigned label)
+{
+	unsigned inner = ir_label(ir);
+
+	(void)label;
+	ir_emit_label(ir, inner);
+	ir_into2(ir, IR_ADD, IR_I64, 1, 0, 3);
+	ir_brcond(ir, IR_I64, COND_LT, 3, 4, inner);
+}
+
+/* What is known of a branch is known round loops, and what it is known not to lead to does not count. */
+static void writes_never(unsigned label)
+{
+	unsigned on = ir_label(ir);
+
+	(void)label;
+	ir_brcond(ir, IR_I64, COND_EQ, 0, c(5), on);
+	ir_into1(ir, IR_MOV, IR_I64, 0, 3);
+	ir_emit_label(ir, on);
+}
+
+static void writes_when_that_is_written(unsigned label)
+{
+	writes_never(label);
+	ir_into1(ir, IR_MOV, IR_I64, 0, c(6));
+}
+
+START_TEST(constants_go_round_loops)
+{
+	static const struct { void (*body)(unsigned label); bool known; } bodies[] = {
+		{ nothing, true }, { writes_other, true }, { writes_same, true }, { writes_same_by_way, true }, { call_reads, true }, { leaves, true },
+		{ writes_and_leaves, true }, { loops, true }, { writes_never, true },
+		{ writes, false }, { writes_constant, false }, { adds, false }, { loads, false }, { call_writes, false }, { call_results, false },
+		{ writes_on_one_way, false }, { writes_and_goes_round, false }, { loops_and_writes, false }, { writes_when_that_is_written, false },
+	};
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(bodies); i++)
+		ck_assert_msg(!strcmp(at_head(bodies[i].body), bodies[i].known ? "r3, 5" : "r3, r0"), "body %u: %s", i, at_head(bodies[i].body));
+}
+END_TEST
+
+/* A loop that is entered in its middle, too. */
+START_TEST(constants_of_all_ways_into_a_loop)
+{
+	unsigned labels[] = { ir_label(ir), ir_label(ir) };
+
+	ir_into1(ir, IR_MOV, IR_I64, 0, c(5));
+	ir_into1(ir, IR_MOV, IR_I64, 1, c(7));
+	ir_brcond(ir, IR_I64, COND_EQ, 3, 4, labels[1]);
+	ir_into1(ir, IR_MOV, IR_I64, 1, c(8));
+	ir_emit_label(ir, labels[0]);
+	ir_into2(ir, IR_ADD, IR_I64, 2, 0, 1);
+	ir_emit_label(ir, labels[1]);
+	ir_into2(ir, IR_SUB, IR_I64, 2, 0, 1);
+	ir_brcond(ir, IR_I64, COND_NE, 3, 4, labels[0]);
+	end();
+	expect("mov.i64 r0 = 5; mov.i64 r1 = 7; brcond.i64.eq r3, r4 L1; mov.i64 r1 = 8; label L0; add.i64 r2 = r1, 5; label L1; "
+	       "sub.i64 r2 = 5, r1; brcond.i64.ne r3, r4 L0; exit -> 0x2000");
+}
+END_TEST
+
+/* Who goes on behind a comparison knows what it was for. */
+START_TEST(comparisons_tell)
+{
+	unsigned label = ir_label(ir);
+
+	ir_brcond(ir, IR_I64, COND_NE, 0, c(5), label);
+	ir_exit_cond(ir, IR_I64, COND_NE, 1, c(6), 0x3000);
+	ir_exit_cond(ir, IR_I32, COND_NE, 2, c(6), 0x3000);
+	ir_exit_cond(ir, IR_I64, COND_EQ, 3, c(6), 0x3000);
+	guard(4, 0x3000);
+	ir_into2(ir, IR_ADD, IR_I64, 5, 0, 1);
+	ir_into2(ir, IR_ADD, IR_I64, 1, 2, 3);
+	ir_into2(ir, IR_ADD, IR_I64, 0, 4, c(4));
+	ir_emit_label(ir, label);
+	end();
+	expect("brcond.i64.ne r0, 5 L0; exitcond.i64.ne r1, 6 -> 0x3000; exitcond.i32.ne r2, 6 -> 0x3000; exitcond.i64.eq r3, 6 -> 0x3000; "
+	       "guard.i64 r4, 0x3000 (return); mov.i64 r5 = 11; add.i64 r1 = r2, r3; mov.i64 r0 = 0x3004; label L0; exit -> 0x2000");
+}
+END_TEST
+
 START_TEST(compare_and_branch_fuse)
 {
 	Ref t = ir_temp(ir, IR_INT);
@@ -1068,6 +1231,9 @@ int main(void)
 	tcase_add_test(all, known_branches);
 	tcase_add_test(all, known_targets);
 	tcase_add_test(all, constants_that_all_ways_bring);
+	tcase_add_test(all, constants_go_round_loops);
+	tcase_add_test(all, constants_of_all_ways_into_a_loop);
+	tcase_add_test(all, comparisons_tell);
 	tcase_add_test(all, compare_and_branch_fuse);
 	tcase_add_test(all, conditional_calls);
 	tcase_add_test(all, counters_merge_up_to_what_can_see_them);

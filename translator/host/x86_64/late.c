@@ -161,8 +161,6 @@ static bool as_address(struct Ir *ir, const struct Recipe *recipe, Ref index, st
 	}
 	if (displacement != (int32_t)displacement || ref_is_const(index))
 		return false;
-	if (base == REF_NONE && scale)
-		base = ir_const(ir, 0);
 	unsigned slot = access->op == IR_LOAD ? 1 : 2;
 	bool alone = base == REF_NONE && !scale;
 	access->a[0] = alone ? index : base == REF_NONE ? ir_const(ir, 0) : base;
