@@ -78,8 +78,8 @@ static unsigned gain(const struct Ins *ins, unsigned k, unsigned narrow)
 	}
 }
 
-/* Whether hosts may have too few registers for the integer globals that loops use. */
-static bool is_narrow(struct Ir *ir, const unsigned *weight)
+/* Whether hosts may have too few registers for the integer globals that are used more often than the region is entered. */
+static bool is_narrow(struct Ir *ir, const unsigned *weight, unsigned entry)
 {
 	bool *used = arena_alloc(ir->arena, ir->nvars);
 	unsigned count = 0;
@@ -87,7 +87,7 @@ static bool is_narrow(struct Ir *ir, const unsigned *weight)
 	for (unsigned n = 0; n < ir->nins; n++)
 		for (unsigned k = 0; k < 5; k++) {
 			Ref r = k < 4 ? ir->ins[n].a[k] : ir->ins[n].d;
-			if (weight[n] > 1 && ir_is_global(ir, r) && ir->var_class[r] == IR_INT && !used[r]) {
+			if (weight[n] > entry && ir_is_global(ir, r) && ir->var_class[r] == IR_INT && !used[r]) {
 				used[r] = true;
 				count++;
 			}
@@ -95,15 +95,15 @@ static bool is_narrow(struct Ir *ir, const unsigned *weight)
 	return count > REGISTERS;
 }
 
-/* By global. */
-static unsigned *count_gains(struct Ir *ir)
+/* By global. *COST is what a comparison takes where the region is entered. */
+static unsigned *count_gains(struct Ir *ir, unsigned *cost)
 {
-	const unsigned *weight = ir_loop_weights(ir, NULL);
+	const unsigned *weight = ir_loop_weights(ir, cost);
 	unsigned *gains = arena_alloc(ir->arena, ir->nglobals * sizeof *gains);
 
 	if (!weight)
 		return gains;
-	unsigned narrow = is_narrow(ir, weight);
+	unsigned narrow = is_narrow(ir, weight, *cost);
 	for (unsigned n = 0; n < ir->nins; n++) {
 		const struct Ins *ins = &ir->ins[n];
 		for (unsigned k = 0; k < 4 && ins->a[k] != REF_NONE; k++)
@@ -126,7 +126,7 @@ void assume_constants(struct Ir *ir, const struct Cpu *cpu, struct Assumptions *
 	if (!head || !head->seen || ir->ins[0].op != IR_LABEL)
 		return;
 	const Ref *at = ir_constants(ir, true) + ir->ins[0].imm * ir->nglobals;
-	unsigned *gains = count_gains(ir);
+	unsigned cost = 0, *gains = count_gains(ir, &cost);
 	for (unsigned v = 0; v < ir->nglobals; v++) {
 		uint64_t value = ir->var_class[v] == IR_INT && v < GLOBALS ? value_of(ir->guest, cpu, v) : UINT64_MAX / 2;
 		bool constant = at[v] == REF_ENTRY || (ref_is_const(at[v]) && ir_value(ir, at[v]) == value);
@@ -137,7 +137,7 @@ void assume_constants(struct Ir *ir, const struct Cpu *cpu, struct Assumptions *
 		unsigned best = 0;
 		for (unsigned v = 1; v < ir->nglobals; v++)
 			best = gains[v] > gains[best] ? v : best;
-		if (!gains[best])
+		if (gains[best] <= cost)
 			return;
 		gains[best] = 0;
 		assumptions->list[assumptions->n++] = (struct Assumption){ .global = best, .value = head->before[best] };
