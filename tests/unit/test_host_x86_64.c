@@ -467,38 +467,71 @@ START_TEST(carries_are_added)
 }
 END_TEST
 
-/* A late value is exact at a fault where what it is made of is late, too; it is not computed if that is assigned before anybody looks. */
+/* A late value is exact at a fault where what it is made of is late, too, as an address with a base or without; it is not computed if that is assigned before
+ * anybody looks. */
 START_TEST(late_values_of_late_ones)
+{
+	start_host(HAS_ALL);
+	for (unsigned based = 0; based < 2; based++) {
+		begin(0x1000);
+		unsigned head = ir_label(ir);
+		ir_emit_label(ir, head);
+		ir_into2(ir, IR_SHL, IR_I64, 3, 5, c(32));
+		ir_into2(ir, IR_SHL, IR_I64, 5, 5, c(3));
+		if (based)
+			ir_into2(ir, IR_ADD, IR_I64, 5, 5, 6);
+		ir_mark(ir, 0x1004, "\1\0\0", 4);
+		ir_load(ir, IR_I64, MEM_64, 5, 5, 16);
+		ir_into2(ir, IR_XOR, IR_I64, 3, 5, c(1));
+		ir_into2(ir, IR_SUB, IR_I64, 9, 9, c(1));
+		ir_brcond(ir, IR_I64, COND_NE, 9, c(0), head);
+		ir_exit(ir, 0x2000, EXIT_JUMP, 0);
+		GString *text = g_string_new(NULL);
+		struct Block *block = emit_with(&host_x86_64, text);
+		ck_assert_msg(!strstr(text->str, "shl") && strstr(text->str, based ? "*8 + 0x10]" : "[r15*8 + 0x10]"), "%s", text->str);
+		g_string_free(text, TRUE);
+		for (unsigned faults = 0; faults < 2; faults++) {
+			uint64_t at = (uintptr_t)(faults ? forbidden : memory);
+			ck_assert_uint_eq(at & 7, 0);
+			*(uint64_t *)(void *)(memory + 16) = 6;
+			cpu->x[3] = 1;
+			cpu->x[5] = at >> 3;
+			cpu->x[6] = 0;
+			cpu->x[9] = 1;
+			run(&host_x86_64, block);
+			ck_assert_uint_eq(cpu->cpu.cause == CAUSE_FAULT_LOAD, faults);
+			ck_assert_uint_eq(cpu->x[5], faults ? at : 6);
+			ck_assert_uint_eq(cpu->x[3], faults ? at >> 3 << 32 : 7);
+		}
+	}
+}
+END_TEST
+
+/* What a late value is made of is assigned, and then somebody looks: so it is computed. */
+START_TEST(late_values_whose_start_is_gone)
 {
 	start_host(HAS_ALL);
 	begin(0x1000);
 	unsigned head = ir_label(ir);
 	ir_emit_label(ir, head);
 	ir_into2(ir, IR_SHL, IR_I64, 3, 5, c(32));
-	ir_into2(ir, IR_SHL, IR_I64, 5, 5, c(3));
-	ir_into2(ir, IR_ADD, IR_I64, 5, 5, 6);
+	ir_load(ir, IR_I64, MEM_64, 5, 10, 0);
 	ir_mark(ir, 0x1004, "\1\0\0", 4);
-	ir_load(ir, IR_I64, MEM_64, 5, 5, 0);
+	ir_load(ir, IR_I64, MEM_64, 4, 11, 0);
 	ir_into2(ir, IR_XOR, IR_I64, 3, 5, c(1));
 	ir_into2(ir, IR_SUB, IR_I64, 9, 9, c(1));
 	ir_brcond(ir, IR_I64, COND_NE, 9, c(0), head);
 	ir_exit(ir, 0x2000, EXIT_JUMP, 0);
-	GString *text = g_string_new(NULL);
-	struct Block *block = emit_with(&host_x86_64, text);
-	ck_assert_msg(!strstr(text->str, "shl"), "%s", text->str);
-	g_string_free(text, TRUE);
-	for (unsigned faults = 0; faults < 2; faults++) {
-		uint64_t at = (uintptr_t)(faults ? forbidden : memory);
-		*(uint64_t *)(void *)memory = 6;
-		cpu->x[3] = 1;
-		cpu->x[5] = at >> 3;
-		cpu->x[6] = 0;
-		cpu->x[9] = 1;
-		run(&host_x86_64, block);
-		ck_assert_uint_eq(cpu->cpu.cause == CAUSE_FAULT_LOAD, faults);
-		ck_assert_uint_eq(cpu->x[5], faults ? at : 6);
-		ck_assert_uint_eq(cpu->x[3], faults ? at >> 3 << 32 : 7);
-	}
+	struct Block *block = emit_with(&host_x86_64, NULL);
+	*(uint64_t *)(void *)memory = 6;
+	cpu->x[5] = 2;
+	cpu->x[9] = 1;
+	cpu->x[10] = (uintptr_t)memory;
+	cpu->x[11] = (uintptr_t)forbidden;
+	run(&host_x86_64, block);
+	ck_assert_uint_eq(cpu->cpu.cause, CAUSE_FAULT_LOAD);
+	ck_assert_uint_eq(cpu->x[3], (uint64_t)2 << 32);
+	ck_assert_uint_eq(cpu->x[5], 6);
 }
 END_TEST
 
@@ -592,6 +625,7 @@ int main(void)
 	tcase_add_test(tests, flags_read_before_and_behind);
 	tcase_add_test(tests, carries_are_added);
 	tcase_add_test(tests, late_values_of_late_ones);
+	tcase_add_test(tests, late_values_whose_start_is_gone);
 	tcase_add_test(tests, products_in_pairs);
 	tcase_add_test(tests, rooms);
 	tcase_add_test(tests, listings);

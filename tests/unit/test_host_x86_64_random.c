@@ -348,6 +348,10 @@ static void gen_idiom(void)
 	case 4: {
 		unsigned high = IR_MULHS + below(3), first = below(2), turned = below(2);
 		Ref e = one_in(2) ? ir_temp(ir, IR_INT) : few();
+		if (one_in(3)) {
+			b = c(3 + 2 * below(4));
+			ir_into2(ir, IR_MUL, type, few(), a, b);
+		}
 		ir_into2(ir, first ? IR_MUL : high, IR_I64, d, a, b);
 		ir_into2(ir, first ? high : IR_MUL, IR_I64, e, turned ? b : a, turned ? a : b);
 		done_int(e);

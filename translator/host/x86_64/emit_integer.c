@@ -562,6 +562,11 @@ static void emit_mul(struct Gen *g, struct Ins *ins)
 	if (!ref_is_const(a) && typed_imm(g, ins->type, b, &imm)) {
 		struct Rm rm = x86_use_rm(g, a);
 		int d = x86_target(g, ins->d, NOREG, 0);
+		if ((imm == 3 || imm == 5 || imm == 9) && rm.reg != NOREG) {
+			asm_lea(g->as, wide(ins), d, rm_indexed(rm.reg, rm.reg, imm == 3 ? 1 : imm == 5 ? 2 : 3, 0));
+			x86_assign(g, ins->d, d);
+			return;
+		}
 		bool small = imm == (int8_t)imm;
 		asm_op(g->as, (small ? 0x6b : 0x69) | w, d, rm, small ? 1 : 4);
 		if (small)
