@@ -438,6 +438,21 @@ START_TEST(carries_are_added)
 			ck_assert_msg(strstr(text, rows[i].want) && !strstr(text, "\tset") && !strstr(text, " set"), "row %u\n%s", i, text);
 			g_free(text);
 		}
+	for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+		begin(0x1000);
+		ir_setcond(ir, IR_I64, rows[i].cond, 1, 2, rows[i].c < 0 ? 1 : c(rows[i].c));
+		ir_into2(ir, rows[i].op, IR_I64, 1, 3, 1);
+		ir_exit(ir, 0x2000, EXIT_JUMP, 0);
+		struct Block *block = emit_with(&host_x86_64, NULL);
+		for (unsigned x = 0; x < 10; x++) {
+			cpu->x[1] = 5;
+			cpu->x[2] = x;
+			cpu->x[3] = 100;
+			bool set = ir_eval_cond(rows[i].cond, IR_I64, x, rows[i].c < 0 ? 5 : rows[i].c);
+			run(&host_x86_64, block);
+			ck_assert_msg(cpu->x[1] == (rows[i].op == IR_ADD ? 100u + set : 100u - set), "row %u of %u: %lu", i, x, cpu->x[1]);
+		}
+	}
 	/* a fault between sees the bit */
 	begin(0x1000);
 	unsigned head = ir_label(ir);
@@ -503,6 +518,56 @@ START_TEST(late_values_of_late_ones)
 			ck_assert_uint_eq(cpu->x[5], faults ? at : 6);
 			ck_assert_uint_eq(cpu->x[3], faults ? at >> 3 << 32 : 7);
 		}
+	}
+}
+END_TEST
+
+/* Values that are late at a fault, in ways that depend on each other, are what the interpreter makes of them. */
+START_TEST(late_values_at_faults)
+{
+	static struct TestCpu want;
+
+	start_host(HAS_ALL);
+	for (unsigned way = 0; way < 4; way++) {
+		begin(0x1000);
+		unsigned head = ir_label(ir);
+		ir_emit_label(ir, head);
+		switch (way) {
+		case 0:         /* the first is in time again before the others are looked at */
+			ir_into2(ir, IR_SHL, IR_I64, 1, 2, c(1));
+			ir_into2(ir, IR_SHL, IR_I64, 3, 4, c(32));
+			ir_into2(ir, IR_SHL, IR_I64, 4, 4, c(3));
+			ir_into2(ir, IR_XOR, IR_I64, 1, 2, 6);
+			break;
+		case 1: case 2: /* a comparison with what is late, either way round */
+			ir_into2(ir, IR_SHL, IR_I64, 3, 4, c(1));
+			ir_setcond(ir, IR_I64, COND_LTU, 3, way == 1 ? 2 : 3, way == 1 ? 3 : 2);
+			break;
+		default:        /* in words, by the sign, with a constant */
+			ir_setcond(ir, IR_I32, COND_LE, 3, 4, c(-7));
+			ir_into2(ir, IR_SHL, IR_I64, 4, 4, c(9));
+		}
+		ir_mark(ir, 0x1004, "\1\0\0", 4);
+		ir_load(ir, IR_I64, MEM_64, 7, 10, 0);
+		for (unsigned i = 1; i < 5; i++)
+			ir_into2(ir, IR_ADD, IR_I64, i, 7, c(i));
+		ir_brcond(ir, IR_I64, COND_NE, 9, c(0), head);
+		ir_exit(ir, 0x2000, EXIT_JUMP, 0);
+		struct Block *reference = emit_with(&host_interp, NULL), *block = emit_with(&host_x86_64, NULL);
+		for (unsigned i = 0; i < 8; i++)
+			for (unsigned host = 0; host < 2; host++) {
+				memset(cpu->x, 0, sizeof cpu->x);
+				cpu->x[2] = 12;
+				cpu->x[4] = i & 1 ? -(uint64_t)i : 3 + i;
+				cpu->x[6] = 77;
+				cpu->x[10] = (uintptr_t)forbidden;
+				run(host ? &host_x86_64 : &host_interp, host ? block : reference);
+				ck_assert_uint_eq(cpu->cpu.cause, CAUSE_FAULT_LOAD);
+				if (!host)
+					want = *cpu;
+				ck_assert_msg(!memcmp(want.x, cpu->x, sizeof want.x), "way %u of %u: %lx %lx %lx, not %lx %lx %lx", way, i, cpu->x[1], cpu->x[3], cpu->x[4],
+					      want.x[1], want.x[3], want.x[4]);
+			}
 	}
 }
 END_TEST
@@ -625,6 +690,7 @@ int main(void)
 	tcase_add_test(tests, flags_read_before_and_behind);
 	tcase_add_test(tests, carries_are_added);
 	tcase_add_test(tests, late_values_of_late_ones);
+	tcase_add_test(tests, late_values_at_faults);
 	tcase_add_test(tests, late_values_whose_start_is_gone);
 	tcase_add_test(tests, products_in_pairs);
 	tcase_add_test(tests, rooms);

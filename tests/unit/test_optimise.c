@@ -373,6 +373,13 @@ START_TEST(halves_of_a_product_go_together)
 	end();
 	expect("mul.i64 r2 = r0, r1; add.i64 r1 = r1, 1; mulhu.i64 r3 = r0, r1; mul.i32 r4 = r0, r1; mulhu.i32 r5 = r0, r1; exit -> 0x2000");
 	begin(0x1000);
+	ir_into2(ir, IR_MUL, IR_I64, 2, 0, 1);
+	ir_into2(ir, IR_MULHU, IR_I64, 3, 0, 1);
+	ir_into2(ir, IR_ADD, IR_I64, 1, 1, c(1));
+	ir_into2(ir, IR_MULHU, IR_I64, 4, 0, 1);
+	end();
+	expect("mul.i64 r2 = r0, r1; mulhu.i64 r3 = r0, r1; add.i64 r1 = r1, 1; mulhu.i64 r4 = r0, r1; exit -> 0x2000");
+	begin(0x1000);
 	Ref t = ir_op2(ir, IR_MUL, IR_I64, 0, c(3));
 	ir_into2(ir, IR_MUL, IR_I64, 2, t, c(5));
 	ir_into2(ir, IR_MULHU, IR_I64, 3, t, c(5));

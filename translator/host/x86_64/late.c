@@ -25,6 +25,8 @@
  * Registers that a recipe names may become late themselves: they keep what the recipe needs. If one is assigned, nothing may look at what the recipe made any
  * more; the search has seen to that.
  */
+#include <assert.h>
+
 #include "translator/host/x86_64/backend.h"
 #include "translator/ir_eval.h"
 
@@ -386,13 +388,14 @@ void x86_be_late(struct Gen *g, const struct Ins *ins)
 	for (unsigned i = g->nlate; i-- > 0;)
 		if (g->late[i]->d == ins->d)
 			drop(g, i);
+	assert(g->nlate < MAX_LATE);
 	g->late[g->nlate++] = &g->recipes[ins->imm];
 }
 
 void x86_in_time(struct Gen *g, Ref d)
 {
 	for (unsigned i = g->nlate; i-- > 0;)
-		if (g->late[i]->d == d || names(g->late[i], d))
+		if (g->late[i]->d == d)
 			drop(g, i);
 }
 
