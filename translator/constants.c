@@ -17,7 +17,8 @@ struct Flow {
 	bool reached;           /* the current instruction */
 	bool changed;
 	bool *met;              /* by label: some way leads there */
-	Ref *at;                /* by label and global */
+	Ref *at;                /* by label and global; NULL: nobody asks */
+	Ref *copy;              /* of NOW, for who visits */
 };
 
 static Ref common(Ref a, Ref b)
@@ -96,7 +97,7 @@ static void step(struct Flow *f, const struct Ins *ins)
 		return;
 	}
 	int is_taken = taken(f, ins);
-	if ((ins->op == IR_BR || ins->op == IR_BRCOND) && is_taken != 0)
+	if ((ins->op == IR_BR || ins->op == IR_BRCOND) && is_taken != 0 && f->at)
 		meet(f, ins->imm);
 	f->reached = is_taken != 1;
 	Ref learned = ir_learned(ins, &value);
@@ -104,26 +105,74 @@ static void step(struct Flow *f, const struct Ins *ins)
 		f->now[learned] = value;
 }
 
-const Ref *ir_constants(struct Ir *ir, bool open)
+static void begin(struct Flow *f, struct Ir *ir)
 {
-	struct Flow f = { .ir = ir };
-
+	*f = (struct Flow){ .ir = ir };
 	for (unsigned v = 0; v < ir->nglobals; v++)
 		if (ir->var_class[v] == IR_INT)
-			f.nglobals = v + 1;
-	f.now = arena_alloc_raw(ir->arena, ir->nvars * sizeof *f.now);
-	f.met = arena_alloc(ir->arena, ir->nlabels);
-	f.at = arena_alloc_raw(ir->arena, ir->nlabels * ir->nglobals * sizeof *f.at);
+			f->nglobals = v + 1;
+	f->now = arena_alloc_raw(ir->arena, ir->nvars * sizeof *f->now);
+	f->met = arena_alloc(ir->arena, ir->nlabels);
+	f->at = arena_alloc_raw(ir->arena, ir->nlabels * ir->nglobals * sizeof *f->at);
 	for (unsigned i = 0; i < ir->nlabels * ir->nglobals; i++)
-		f.at[i] = REF_NONE;
-	do {
-		for (unsigned v = 0; v < ir->nvars; v++)
-			f.now[v] = open && v < f.nglobals ? REF_ENTRY : REF_NONE;
-		f.changed = false;
+		f->at[i] = REF_NONE;
+}
+
+/* Goes through the unit once. */
+static void go_through(struct Flow *f, bool open, void (*visit)(void *data, unsigned at, Ref *now), void *data)
+{
+	struct Ir *ir = f->ir;
+
+	for (unsigned v = 0; v < ir->nvars; v++)
+		f->now[v] = open && v < f->nglobals ? REF_ENTRY : REF_NONE;
+	f->changed = false;
+	f->reached = true;
+	for (unsigned n = 0; n < ir->nins; n++) {
+		const struct Ins *ins = &ir->ins[n];
+		if (visit && f->reached && (ins->op == IR_LABEL || ins->op == IR_BR || ins->op == IR_BRCOND)) {
+			Ref *now = memcpy(f->copy, f->now, ir->nvars * sizeof *now);
+			visit(data, n, now);
+		}
+		if (ins->op != IR_MARK)
+			step(f, ins);
+	}
+}
+
+const Ref *ir_constants(struct Ir *ir, bool open)
+{
+	struct Flow f;
+
+	begin(&f, ir);
+	do
+		go_through(&f, open, NULL, NULL);
+	while (f.changed);
+	return f.at;
+}
+
+void ir_constants_visit(struct Ir *ir, void (*visit)(void *data, unsigned at, Ref *now), void *data)
+{
+	struct Flow f;
+
+	begin(&f, ir);
+	do
+		go_through(&f, false, NULL, NULL);
+	while (f.changed);
+	f.copy = arena_alloc_raw(ir->arena, ir->nvars * sizeof *f.copy);
+	go_through(&f, false, visit, data);
+}
+
+unsigned ir_count_rounds(struct Ir *ir, Ref *now, unsigned first, unsigned branch, unsigned most)
+{
+	struct Flow f = { .ir = ir, .now = now };
+
+	for (unsigned rounds = 1; rounds <= most; rounds++) {
 		f.reached = true;
-		for (unsigned n = 0; n < ir->nins; n++)
+		for (unsigned n = first; n < branch && f.reached; n++)
 			if (ir->ins[n].op != IR_MARK)
 				step(&f, &ir->ins[n]);
-	} while (f.changed);
-	return f.at;
+		int again = f.reached ? taken(&f, &ir->ins[branch]) : -1;
+		if (again <= 0)
+			return again < 0 ? 0 : rounds;
+	}
+	return 0;
 }

@@ -13,6 +13,14 @@ enum { REF_ENTRY = 0x7ffc };
  * they meet a constant they are taken to be that. */
 const Ref *ir_constants(struct Ir *ir, bool open);
 
+/* Calls VISIT for each way to a label: the branch at index AT of Ir.ins, or the label itself for what comes before it. NOW has what is known then of each variable, as above;
+ * it may be changed. */
+void ir_constants_visit(struct Ir *ir, void (*visit)(void *data, unsigned at, Ref *now), void *data);
+
+/* How often the instructions from FIRST on, among them no label, run up to the branch back at BRANCH that leads to FIRST, if it is NOW known at the first time; 0 if that is
+ * more than MOST or cannot be told. Changes NOW. */
+unsigned ir_count_rounds(struct Ir *ir, Ref *now, unsigned first, unsigned branch, unsigned most);
+
 /* The variable that is known to hold constant *VALUE behind INS, a branch, exit or guard that was not taken; or REF_NONE. */
 static inline Ref ir_learned(const struct Ins *ins, Ref *value)
 {

@@ -423,42 +423,6 @@ static void begin(struct Pass *p, struct Ir *ir)
 	}
 }
 
-/* Drops what no way leads to. */
-static void drop_unreachable(struct Ir *ir)
-{
-	bool *wanted = arena_alloc(ir->arena, ir->nlabels), changed = true;
-
-	memset(wanted, 0, ir->nlabels);
-	while (changed) {
-		bool reached = true;
-		changed = false;
-		for (unsigned i = 0; i < ir->nins; i++) {
-			const struct Ins *ins = &ir->ins[i];
-			if (ins->op == IR_LABEL)
-				reached |= wanted[ins->imm];
-			if (reached && (ins->op == IR_BR || ins->op == IR_BRCOND) && !wanted[ins->imm])
-				wanted[ins->imm] = changed = true;
-			if (ir_op_info[ins->op].flags & OPF_EXIT)
-				reached = false;
-		}
-	}
-	bool reached = true;
-	unsigned n = 0;
-	for (unsigned i = 0; i < ir->nins; i++) {
-		struct Ins ins = ir->ins[i];
-		if (ins.op == IR_LABEL) {
-			reached |= wanted[ins.imm];
-			if (!wanted[ins.imm])
-				continue;
-		}
-		if (reached)
-			ir->ins[n++] = ins;
-		if (ir_op_info[ins.op].flags & OPF_EXIT)
-			reached = false;
-	}
-	ir->nins = n;
-}
-
 /* Places LABEL, which a branch just before it need not lead to. */
 static void place_label(struct Ir *ir, unsigned label)
 {
@@ -511,7 +475,7 @@ void ir_if_convert(struct Ir *ir, bool (*hard)(uint64_t pc, unsigned cost))
 			*ir_append(ir, p.old[i].op, p.old[i].type) = p.old[i];
 		}
 	}
-	drop_unreachable(ir);
+	ir_drop_unreachable(ir);
 }
 
 unsigned ir_if_questions(struct Ir *ir, uint64_t *pcs, unsigned max)

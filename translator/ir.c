@@ -379,3 +379,38 @@ bool ir_observes(const struct Ir *ir, const struct Ins *ins)
 		return false;
 	}
 }
+
+void ir_drop_unreachable(struct Ir *ir)
+{
+	bool *wanted = arena_alloc(ir->arena, ir->nlabels), changed = true;
+
+	memset(wanted, 0, ir->nlabels);
+	while (changed) {
+		bool reached = true;
+		changed = false;
+		for (unsigned i = 0; i < ir->nins; i++) {
+			const struct Ins *ins = &ir->ins[i];
+			if (ins->op == IR_LABEL)
+				reached |= wanted[ins->imm];
+			if (reached && (ins->op == IR_BR || ins->op == IR_BRCOND) && !wanted[ins->imm])
+				wanted[ins->imm] = changed = true;
+			if (ir_op_info[ins->op].flags & OPF_EXIT)
+				reached = false;
+		}
+	}
+	bool reached = true;
+	unsigned n = 0;
+	for (unsigned i = 0; i < ir->nins; i++) {
+		struct Ins ins = ir->ins[i];
+		if (ins.op == IR_LABEL) {
+			reached |= wanted[ins.imm];
+			if (!wanted[ins.imm])
+				continue;
+		}
+		if (reached)
+			ir->ins[n++] = ins;
+		if (ir_op_info[ins.op].flags & OPF_EXIT)
+			reached = false;
+	}
+	ir->nins = n;
+}

@@ -260,6 +260,9 @@ void ir_if_convert(struct Ir *ir, bool (*hard)(uint64_t pc, unsigned cost));
 /* The guest addresses of those branches, at most MAX, in PCS: returns how many. */
 unsigned ir_if_questions(struct Ir *ir, uint64_t *pcs, unsigned max);
 
+/* Drops what no way leads to from the unit, labels too. */
+void ir_drop_unreachable(struct Ir *ir);
+
 /* unroll.c: bodies of small innermost loops are there several times; in place, before ir_drop_polls(). */
 void ir_unroll(struct Ir *ir);
 

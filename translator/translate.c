@@ -116,6 +116,10 @@ static struct Block *build(struct Request *r, struct CodeBuffer *buf, enum EmitR
 		ir_if_convert(ir, predict_hard);
 		checked(ir, "if-conversion");
 	}
+	if (r->region && translator.assume) {
+		assume_insert(ir, r->assumptions);
+		checked(ir, "assumptions");
+	}
 	if (r->region && translator.unroll) {
 		ir_unroll(ir);
 		checked(ir, "unroll");
@@ -123,10 +127,6 @@ static struct Block *build(struct Request *r, struct CodeBuffer *buf, enum EmitR
 	if (r->region && translator.polls) {
 		ir_drop_polls(ir);
 		checked(ir, "polls");
-	}
-	if (r->region && translator.assume) {
-		assume_insert(ir, r->assumptions);
-		checked(ir, "assumptions");
 	}
 	if (translator.optimise) {
 		ir_optimise(ir);

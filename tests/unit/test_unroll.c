@@ -237,6 +237,135 @@ START_TEST(units_do_not_grow_without_end)
 }
 END_TEST
 
+/* -- loops whose rounds are known -- */
+
+/* A loop that counts r0 from FIRST to LAST by STEP, as words if WORD, with BODY inside; then r5 = r0. It may be entered in r3 ways with the counters FIRST + STEP and so on. */
+static void known_loop(uint64_t first, uint64_t last, uint64_t step, enum IrCond cond, bool word, void (*body)(void))
+{
+	begin(0x1000);
+	loop = ir_label(ir);
+	unsigned ways[2] = { ir_label(ir), ir_label(ir) };
+	ir_brcond(ir, IR_I64, COND_EQ, 3, c(1), ways[0]);
+	ir_brcond(ir, IR_I64, COND_EQ, 3, c(2), ways[1]);
+	ir_into1(ir, IR_MOV, IR_I64, 0, c(first));
+	ir_emit_label(ir, loop);
+	mark(0x1004);
+	if (body)
+		body();
+	if (word)
+		ir_into1(ir, IR_SEXT32, IR_I64, 0, ir_op2(ir, IR_ADD, IR_I32, 0, c(step)));
+	else
+		ir_into2(ir, IR_ADD, IR_I64, 0, 0, c(step));
+	mark(0x1010);
+	ir_poll(ir);
+	ir_brcond(ir, IR_I64, cond, 0, c(last), loop);
+	mark(0x1014);
+	ir_into1(ir, IR_MOV, IR_I64, 5, 0);
+	ir_exit(ir, 0x1018, EXIT_JUMP, 0);
+	for (unsigned i = 0; i < 2; i++) {
+		ir_emit_label(ir, ways[i]);
+		mark(0x1020 + 8 * i);
+		ir_into1(ir, IR_MOV, IR_I64, 0, c(first + (i + 1) * step));
+		ir_br(ir, loop);
+	}
+}
+
+/* How many copies of its test a unit keeps that is unrolled, and computes as before. */
+static unsigned tests_left(void)
+{
+	enum { WAYS = 3 };
+	struct State before[WAYS];
+
+	for (unsigned i = 0; i < WAYS; i++)
+		before[i] = run(i);
+	ir_unroll(ir);
+	ir_check(ir, "unroll");
+	unsigned left = number_of(IR_BRCOND) - 2;
+	for (unsigned pass = 0; pass < 3; pass++) {
+		for (unsigned i = 0; i < WAYS; i++) {
+			struct State after = run(i);
+			ck_assert_msg(!memcmp(&before[i], &after, sizeof after), "way %u, pass %u", i, pass);
+		}
+		if (pass == 0)
+			ir_drop_polls(ir);
+		else if (pass == 1)
+			ir_optimise(ir);
+	}
+	return left;
+}
+
+static void add_up(void) { ir_into2(ir, IR_ADD, IR_I64, 2, 2, 0); }
+
+START_TEST(known_rounds)
+{
+	static const struct { uint64_t first, last, step; enum IrCond cond; bool word; unsigned left; } rows[] = {
+		{ 0, 5, 1, COND_NE, false, 0 }, { 0, 5, 1, COND_NE, true, 0 }, { 8, 0, -1, COND_NE, true, 0 }, { 8, 0, -1, COND_NE, false, 0 },
+		{ 0, 16, 1, COND_LT, false, 0 }, { 0, 160, 10, COND_LTU, false, 0 }, { 0xfffffffe, 5, 1, COND_NE, true, 0 },
+		{ 100, 0, -7, COND_GT, true, 0 }, { 5, 5, 1, COND_LT, false, 0 },
+		/* the way with most rounds has too many */
+		{ 0, 18, 1, COND_LT, false, 4 }, { 0, 1000, 1, COND_NE, false, 4 },
+	};
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+		known_loop(rows[i].first, rows[i].last, rows[i].step, rows[i].cond, rows[i].word, add_up);
+		ck_assert_msg(tests_left() == rows[i].left, "row %u", i);
+	}
+	/* never ends */
+	known_loop(0, 5, 2, COND_NE, false, add_up);
+	ir_unroll(ir);
+	ck_assert_uint_eq(number_of(IR_BRCOND), 2 + 4);
+}
+END_TEST
+
+/* The ways with 17 and 16 rounds have copies, that with 18 the loop. */
+START_TEST(some_ways_have_copies)
+{
+	known_loop(0, 17, 1, COND_NE, false, NULL);
+	unsigned label = loop;
+	ir_unroll(ir);
+	unsigned ways = 0;
+	for (unsigned i = 0; i < ir->nins; i++)
+		ways += ir->ins[i].op == IR_BR && (unsigned)ir->ins[i].imm == label;
+	ck_assert_uint_eq(ways, 0);
+	ck_assert_uint_eq(number_of(IR_BRCOND), 2 + 4);
+}
+END_TEST
+
+START_TEST(bodies_of_known_rounds)
+{
+	static void (*const bodies[])(void) = { temporaries, counted, leaves, add_up, NULL };
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(bodies); i++) {
+		known_loop(0, 5, 1, COND_NE, true, bodies[i]);
+		ck_assert_msg(tests_left() == 0, "body %u", i);
+	}
+	known_loop(0, 7, 1, COND_NE, true, calls);
+	ck_assert_uint_eq(tests_left(), 1);
+	known_loop(0, 7, 1, COND_NE, true, branches);
+	ck_assert_uint_eq(tests_left(), 2);
+	/* the last round is not the one that is known to leave */
+	known_loop(0, 7, 1, COND_NE, true, leaves);
+	ck_assert_uint_eq(tests_left(), 4);
+	/* 128 operations together */
+	nadds = 16;
+	known_loop(0, 7, 1, COND_NE, false, adds);
+	ck_assert_uint_eq(tests_left(), 0);
+	known_loop(0, 8, 1, COND_NE, false, adds);
+	ck_assert_uint_ne(tests_left(), 0);
+}
+END_TEST
+
+/* A body that changes the counter by what is not known, or a bound that is not. */
+static void change_counter(void) { ir_into2(ir, IR_AND, IR_I64, 0, 0, 4); }
+
+START_TEST(rounds_that_depend)
+{
+	known_loop(0, 7, 1, COND_LT, false, change_counter);
+	ir_unroll(ir);
+	ck_assert_uint_eq(number_of(IR_BRCOND), 2 + 4);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("unroll");
@@ -249,6 +378,10 @@ int main(void)
 	tcase_add_test(all, what_stays_a_loop);
 	tcase_add_test(all, outer_loops_stay);
 	tcase_add_test(all, units_do_not_grow_without_end);
+	tcase_add_test(all, known_rounds);
+	tcase_add_test(all, some_ways_have_copies);
+	tcase_add_test(all, bodies_of_known_rounds);
+	tcase_add_test(all, rounds_that_depend);
 	suite_add_tcase(suite, all);
 	return run_suite(suite);
 }
