@@ -11,6 +11,7 @@
 
 enum {
 	CONSTANTS_MAX = 6,              /* each takes two host instructions at each entry */
+	BOUND_MAX = 64,                 /* of counters of loops of few rounds */
 	FAILURES_MAX = 4,               /* of one region, then nothing is assumed any more */
 	HEADS = 512,
 	GLOBALS = 64,                   /* the first of a guest, which may be assumed to be constant */
@@ -95,8 +96,14 @@ static bool is_narrow(struct Ir *ir, const unsigned *weight, unsigned entry)
 	return count > REGISTERS;
 }
 
+/* Whether operand K of INS, a branch back, may be what a loop of few rounds counts to: then these are known (unroll.c). */
+static bool is_bound(const struct Ir *ir, const struct Cpu *cpu, const struct Ins *ins, unsigned k)
+{
+	return k < 2 && ir->var_class[ins->a[k]] == IR_INT && value_of(ir->guest, cpu, ins->a[k]) <= BOUND_MAX;
+}
+
 /* By global. *COST is what a comparison takes where the region is entered. */
-static unsigned *count_gains(struct Ir *ir, unsigned *cost)
+static unsigned *count_gains(struct Ir *ir, const struct Cpu *cpu, unsigned *cost)
 {
 	const unsigned *weight = ir_loop_weights(ir, cost);
 	unsigned *gains = arena_alloc(ir->arena, ir->nglobals * sizeof *gains);
@@ -104,11 +111,14 @@ static unsigned *count_gains(struct Ir *ir, unsigned *cost)
 	if (!weight)
 		return gains;
 	unsigned narrow = is_narrow(ir, weight, *cost);
+	bool *placed = arena_alloc(ir->arena, ir->nlabels);
 	for (unsigned n = 0; n < ir->nins; n++) {
 		const struct Ins *ins = &ir->ins[n];
+		if (ins->op == IR_LABEL)
+			placed[ins->imm] = true;
 		for (unsigned k = 0; k < 4 && ins->a[k] != REF_NONE; k++)
 			if (ir_is_global(ir, ins->a[k]))
-				gains[ins->a[k]] += weight[n] * gain(ins, k, narrow);
+				gains[ins->a[k]] += weight[n] * (ins->op == IR_BRCOND && placed[ins->imm] && is_bound(ir, cpu, ins, k) ? 2 : gain(ins, k, narrow));
 	}
 	return gains;
 }
@@ -126,7 +136,7 @@ void assume_constants(struct Ir *ir, const struct Cpu *cpu, struct Assumptions *
 	if (!head || !head->seen || ir->ins[0].op != IR_LABEL)
 		return;
 	const Ref *at = ir_constants(ir, true) + ir->ins[0].imm * ir->nglobals;
-	unsigned cost = 0, *gains = count_gains(ir, &cost);
+	unsigned cost = 0, *gains = count_gains(ir, cpu, &cost);
 	for (unsigned v = 0; v < ir->nglobals; v++) {
 		uint64_t value = ir->var_class[v] == IR_INT && v < GLOBALS ? value_of(ir->guest, cpu, v) : UINT64_MAX / 2;
 		bool constant = at[v] == REF_ENTRY || (ref_is_const(at[v]) && ir_value(ir, at[v]) == value);
