@@ -25,6 +25,7 @@
  *   j D    jump
  *   z D    r1 -= 1, jump if it is not 0 then
  *   r      jump to r2
+ *   d      r0 /= r2
  *   s      store the low byte of r0 at r3
  *   l      load the byte at r3 to r0
  *   c      call a function that raises CAUSE_BREAKPOINT
@@ -91,6 +92,9 @@ static enum TranslateResult translate_insn(struct Ir *ir, const struct IrInsn *i
 		ir_exit_cond(ir, IR_I64, COND_NE, 1, ir_const(ir, 0), target);
 		ir_exit(ir, next, EXIT_JUMP, 0);
 		return TRANSLATE_END;
+	case 'd':
+		ir_into2(ir, IR_DIVU, IR_I64, 0, 0, 2);
+		return TRANSLATE_NEXT;
 	case 'r':
 		ir_exit_indirect(ir, 2, EXIT_JUMP, 0);
 		return TRANSLATE_END;
@@ -374,6 +378,46 @@ START_TEST(hot_loops_become_regions)
 	/* its code changes: the region goes with it */
 	cache_invalidate(base + 4, 1);
 	ck_assert_ptr_null(cache_find(base, 0));
+}
+END_TEST
+
+static bool is_region(void)
+{
+	const struct Block *block = cache_find(base, 0);
+
+	return block && block->region;
+}
+
+START_TEST(regions_that_assume_wrongly_go)
+{
+	start(_i, "");
+	poke(0, "a\144dz\xfdx", 6);
+	ck_assert_uint_eq(run_with(50, 3, 0), 49);
+	ck_assert(!is_region());
+	ck_assert_uint_eq(run_with(100000, 3, 0), 49);
+	ck_assert(is_region());
+	/* others that enter it with the same stay */
+	uint64_t invalidations = statistics().invalidations;
+	ck_assert_uint_eq(run_with(50, 3, 0), 49);
+	ck_assert(is_region());
+	ck_assert_uint_eq(statistics().invalidations, invalidations);
+	ck_assert_uint_eq(run_with(50, 4, 0), 33);
+	ck_assert(!is_region());
+	/* the next one does without */
+	ck_assert_uint_eq(run_with(100000, 4, 0), 33);
+	ck_assert(is_region());
+	invalidations = statistics().invalidations;
+	ck_assert_uint_eq(run_with(50, 5, 0), 24);
+	ck_assert_uint_eq(run_with(50, 3, 0), 49);
+	ck_assert_uint_eq(run_with(50, 0, 0), UINT64_MAX);
+	ck_assert(is_region());
+	ck_assert_uint_eq(statistics().invalidations, invalidations);
+	/* another program may be at the same address some day */
+	cache_flush();
+	ck_assert(!is_region());
+	ck_assert_uint_eq(run_with(100000, 4, 0), 33);
+	ck_assert_uint_eq(run_with(50, 3, 0), 49);
+	ck_assert(!is_region());
 }
 END_TEST
 
@@ -1018,6 +1062,7 @@ int main(void)
 {
 	const struct { const TTest *test; unsigned variants; } tests[] = {
 		{ a_line_of_code_is_one_block, 1 }, { unknown_bytes_raise_with_exact_state, 1 }, { loops_are_chained, 1 }, { hot_loops_become_regions, 1 },
+		{ regions_that_assume_wrongly_go, 1 },
 		{ without_chaining_the_result_is_the_same, 1 }, { indirect_jumps_arrive, 1 }, { blocks_end_at_their_limit, 1 },
 		{ code_longer_than_a_page, 1 }, { an_instruction_reaches_into_the_next_page, 1 }, { executable_memory_ends, 1 },
 		{ memory_faults_are_exact, 1 }, { helpers_raise_with_exact_state, 1 }, { helpers_see_exact_state, 1 },
