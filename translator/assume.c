@@ -26,7 +26,9 @@ static struct Head {
 	bool seen;
 	uint64_t before[GLOBALS];       /* if SEEN: what integer globals held then */
 	struct Assumptions made;        /* by the region */
-	uint64_t refused[2][IR_MAXGLOBALS / 64];        /* by Assumption.word: bits of the globals that were otherwise */
+	uint64_t words;                 /* the set of what it assumes to be words */
+	uint64_t refused[IR_MAXGLOBALS / 64];   /* bits of the globals that were otherwise */
+	uint64_t no_words;              /* likewise */
 } heads[HEADS];
 
 /* NULL: another has the place. */
@@ -49,9 +51,9 @@ static uint64_t value_of(const struct Guest *guest, const struct Cpu *cpu, Ref g
 
 static bool is_word(uint64_t value) { return value == (uint64_t)(int64_t)(int32_t)value; }
 
-static bool is_refused(const struct Head *head, Ref global, bool word)
+static bool is_refused(const struct Head *head, Ref global)
 {
-	return head->failures == FAILURES_MAX || head->refused[word][global / 64] >> global % 64 & 1;
+	return head->failures == FAILURES_MAX || head->refused[global / 64] >> global % 64 & 1;
 }
 
 bool assume_seen(const struct Cpu *cpu, uint64_t pc, uint32_t key)
@@ -123,11 +125,6 @@ static unsigned *count_gains(struct Ir *ir, const struct Cpu *cpu, unsigned *cos
 	return gains;
 }
 
-static bool holds(const struct Assumption *a, uint64_t value)
-{
-	return a->word ? is_word(value) : value == a->value;
-}
-
 void assume_constants(struct Ir *ir, const struct Cpu *cpu, struct Assumptions *assumptions)
 {
 	const struct Head *head = find_head(ir->pc, ir->key);
@@ -140,7 +137,7 @@ void assume_constants(struct Ir *ir, const struct Cpu *cpu, struct Assumptions *
 	for (unsigned v = 0; v < ir->nglobals; v++) {
 		uint64_t value = ir->var_class[v] == IR_INT && v < GLOBALS ? value_of(ir->guest, cpu, v) : UINT64_MAX / 2;
 		bool constant = at[v] == REF_ENTRY || (ref_is_const(at[v]) && ir_value(ir, at[v]) == value);
-		if (!constant || !is_word(value) || head->before[v] != value || is_refused(head, v, false))
+		if (!constant || !is_word(value) || head->before[v] != value || is_refused(head, v))
 			gains[v] = 0;
 	}
 	while (assumptions->n < CONSTANTS_MAX) {
@@ -154,33 +151,34 @@ void assume_constants(struct Ir *ir, const struct Cpu *cpu, struct Assumptions *
 	}
 }
 
-bool assume_word(const struct Ir *ir, const struct Cpu *cpu, struct Assumptions *assumptions, Ref global)
+uint64_t assume_words(const struct Ir *ir, const struct Cpu *cpu)
 {
-	struct Head *head = find_head(ir->pc, ir->key);
-	struct Assumption a = { .global = global, .word = true };
+	const struct Head *head = find_head(ir->pc, ir->key);
+	uint64_t words = 0;
 
-	for (unsigned i = 0; i < assumptions->n; i++)
-		if (assumptions->list[i].global == global)
-			return true;
-	if (!head || assumptions->n == ASSUMPTIONS_MAX || is_refused(head, global, true) || !holds(&a, value_of(ir->guest, cpu, global)))
-		return false;
-	assumptions->list[assumptions->n++] = a;
-	return true;
+	if (!head || head->failures == FAILURES_MAX)
+		return 0;
+	for (unsigned v = 0; v < ir->nglobals && v < 64; v++)
+		if (ir->var_class[v] == IR_INT && is_word(value_of(ir->guest, cpu, v)))
+			words |= (uint64_t)1 << v;
+	return words & ~head->no_words;
 }
 
 /* -- giving up ------------------------------------------------------------------------------------------------------ */
 
-/* The region at PC has been entered with other values than it assumes: it is no more. Translated code calls it and goes on at PC with what is made of that. */
-static void fail(struct Cpu *cpu, uint64_t pc, uint64_t key)
+void assume_failed(struct Cpu *cpu, uint64_t pc, uint64_t key)
 {
 	statistics_count(COUNT_OTHERWISE);
 	cache_lock();
 	struct Head *head = find_head(pc, key);
 	for (unsigned i = 0; head && i < head->made.n; i++) {
 		const struct Assumption *a = &head->made.list[i];
-		if (!holds(a, value_of(cpu->guest, cpu, a->global)))
-			head->refused[a->word][a->global / 64] |= 1ull << a->global % 64;
+		if (value_of(cpu->guest, cpu, a->global) != a->value)
+			head->refused[a->global / 64] |= 1ull << a->global % 64;
 	}
+	for (uint64_t left = head ? head->words : 0; left; left &= left - 1)
+		if (!is_word(value_of(cpu->guest, cpu, __builtin_ctzll(left))))
+			head->no_words |= left & -left;
 	if (head) {
 		head->failures += head->failures < FAILURES_MAX;
 		head->seen = false;
@@ -195,9 +193,7 @@ static void fail(struct Cpu *cpu, uint64_t pc, uint64_t key)
 
 static void compare(struct Ir *ir, const struct Assumption *a, unsigned failed)
 {
-	Ref other = a->word ? ir_op1(ir, IR_SEXT32, IR_I64, a->global) : ir_const(ir, a->value);
-
-	ir_brcond(ir, IR_I64, COND_NE, a->global, other, failed);
+	ir_brcond(ir, IR_I64, COND_NE, a->global, ir_const(ir, a->value), failed);
 }
 
 void assume_insert(struct Ir *ir, const struct Assumptions *assumptions)
@@ -206,6 +202,8 @@ void assume_insert(struct Ir *ir, const struct Assumptions *assumptions)
 	const struct Ins *old = ir->ins;
 	unsigned nold = ir->nins;
 
+	if (head)
+		head->made.n = head->words = 0;
 	if (!assumptions->n)
 		return;
 	unsigned failed = ir_label(ir);
@@ -221,6 +219,14 @@ void assume_insert(struct Ir *ir, const struct Assumptions *assumptions)
 	ir_emit_label(ir, failed);
 	/* the state is that before the first instruction */
 	ir_append(ir, IR_MARK, IR_I64)->imm = 0;
-	ir_call(ir, REF_NONE, (void *)fail, "assume_failed", IRC_READS | IRC_FP, 3, args);
+	ir_call(ir, REF_NONE, (void *)assume_failed, "assume_failed", IRC_READS | IRC_FP, 3, args);
 	ir_exit(ir, ir->pc, EXIT_JUMP, 0);
+}
+
+void assume_compared(const struct Ir *ir, uint64_t words)
+{
+	struct Head *head = find_head(ir->pc, ir->key);
+
+	if (head)
+		head->words = words;
 }

@@ -174,6 +174,7 @@ struct Ir {
 	uint64_t pc;            /* guest address of the unit's entry */
 	uint32_t key;           /* of the unit, see Guest.block_key */
 	uint8_t round;          /* enum IrRound that the host's control register holds while the unit runs */
+	uint64_t words;         /* the set of those globals below 64 that a host may take for sign-extended words at the entry, see assume_compared() */
 
 	struct Ins *ins;
 	unsigned nins, ins_cap;

@@ -119,6 +119,7 @@ static struct Block *build(struct Request *r, struct CodeBuffer *buf, enum EmitR
 	if (r->region && translator.assume) {
 		assume_insert(ir, r->assumptions);
 		checked(ir, "assumptions");
+		ir->words = assume_words(ir, r->cpu);
 	}
 	if (r->region && translator.unroll) {
 		ir_unroll(ir);

@@ -384,6 +384,56 @@ static void gen_idiom(void)
 	done_int(d);
 }
 
+/* Something with words in few registers, which is what keeps them loose: sums, logic, moves, comparisons, stores; and sometimes what reads more or makes no word. */
+static void gen_words(void)
+{
+	static const uint8_t sums[] = { IR_ADD, IR_SUB, IR_MUL, IR_SHL, IR_SHR, IR_SAR, IR_AND, IR_ROTL, IR_NEG, IR_DIVU, IR_ADD, IR_SUB };
+	static const uint8_t logic[] = { IR_AND, IR_OR, IR_XOR, IR_ANDN, IR_NOT, IR_MOV };
+	Ref d = few(), a = few(), b = one_in(3) ? c((int32_t)any_int()) : few(), t;
+	unsigned op;
+
+	switch (below(16)) {
+	case 0 ... 4:
+		op = sums[below(G_N_ELEMENTS(sums))];
+		t = one_in(8) ? d : ir_temp(ir, IR_INT);
+		ir_into2(ir, op, IR_I32, t, a, op == IR_NEG ? REF_NONE : b);
+		ir_into1(ir, IR_SEXT32, IR_I64, d, t);
+		done_int(t);
+		break;
+	case 5: case 6: case 7:
+		op = logic[below(G_N_ELEMENTS(logic))];
+		t = one_in(4) ? ir_temp(ir, IR_INT) : d;
+		ir_into2(ir, op, IR_I64, t, a, ir_op_info[op].nargs > 1 ? b : REF_NONE);
+		done_int(t);
+		break;
+	case 8: ir_into1(ir, one_in(2) ? IR_SEXT32 : IR_SEXT8 + below(IR_ZEXT32 - IR_SEXT8 + 1), IR_I64, d, a); break;
+	case 9: ir_select(ir, IR_I64, below(COND_ALWAYS), d, a, b, few(), few()); break;
+	case 10: ir_setcond(ir, IR_I64, below(COND_ALWAYS), d, a, b); break;
+	case 11: case 12: {
+		uint64_t at = one_in(faulty ? 20 : 200) ? (uintptr_t)forbidden + 4096 : (uintptr_t)memory + 4 * below(64);
+		if (one_in(2))
+			ir_store(ir, IR_I64, below(MEM_64), c(at), 0, a);
+		else
+			ir_load(ir, IR_I64, one_in(5) ? below(4) : below(3) | MEM_SIGNED, d, c(at), 0);
+		break;
+	}
+	case 13:
+		if (one_in(2))
+			ir_into2(ir, IR_SHR, IR_I32, d, a, c(below(2)));        /* a word if it is shifted at all */
+		else
+			ir_into1(ir, IR_SEXT32, IR_I64, a, a);
+		break;
+	case 14:
+		op = one_in(2) ? IR_SHL : IR_ADD;
+		ir_into2(ir, op, IR_I64, d, a, op == IR_SHL ? c(one_in(2) ? 30 + below(4) : below(64)) : b);
+		if (one_in(2))
+			ir_into1(ir, IR_SEXT32, IR_I64, one_in(2) ? d : few(), d);
+		break;
+	default:
+		ir_exit_cond(ir, IR_I64, below(COND_ALWAYS), a, b, 0x400000 + 2 * below(1000));
+	}
+}
+
 static void gen_memory(void)
 {
 	int32_t disp;
@@ -669,10 +719,16 @@ static uint64_t near_pc(void) { return 0x400000 + 2 * below(1000); }
 /* Units of floating point and loops for the most part: values go round a loop as arithmetic, loads and moves make them. */
 static bool floats_only;
 
+/* Units of words and loops for the most part. */
+static bool words_only;
+enum { WORDS = 40 };
+
 static unsigned choose_kind(void)
 {
-	static const uint8_t floats[] = { 0, 2, 2, 2, 16, 20, 24, 36 };
+	static const uint8_t floats[] = { 0, 2, 2, 2, 16, 20, 24, 36 }, words[] = { 0, 0, 0, 2, 2, 2, 4, 6, 16, 36 };
 
+	if (words_only)
+		return one_in(4) ? words[below(G_N_ELEMENTS(words))] : WORDS;
 	return !floats_only ? below(40) : one_in(4) ? floats[below(G_N_ELEMENTS(floats))] : 25;
 }
 
@@ -689,7 +745,7 @@ static void gen_sequence(unsigned depth, unsigned length)
 		switch (choose_kind()) {
 		case 0: case 1: if (depth < 3) {        /* skip a part */
 			unsigned label = ir_label(ir);
-			Ref a = int_operand(), b = int_operand();
+			Ref a = words_only ? few() : int_operand(), b = words_only && one_in(2) ? few() : int_operand();
 			ir_brcond(ir, one_in(3) ? IR_I32 : IR_I64, below(COND_ALWAYS), a, b, label);
 			if (one_in(2))
 				ir->ins[ir->nins - 1].mem = BRANCH_SELDOM;
@@ -712,6 +768,9 @@ static void gen_sequence(unsigned depth, unsigned length)
 			while (reserved >> counter & 1);
 			reserved |= 1u << counter;
 			ir_into1(ir, IR_MOV, IR_I64, counter, c(1 + below(4)));
+			for (unsigned r = 8; words_only && r < 13; r++)
+				if (!one_in(4) && !(reserved >> r & 1))
+					ir_into1(ir, IR_SEXT32, IR_I64, r, r);
 			ir_emit_label(ir, label);
 			forget_temps();
 			gen_sequence(depth + 1, 1 + below(10));
@@ -737,6 +796,7 @@ static void gen_sequence(unsigned depth, unsigned length)
 		case 16 ... 24: gen_memory(); break;
 		case 25 ... 35: gen_float(); break;
 		case 36: case 37: gen_call(); break;
+		case WORDS: gen_words(); break;
 		default: gen_other(); break;
 		}
 	}
@@ -789,7 +849,7 @@ static void compare_hosts(unsigned features, unsigned count)
 		api_number = 3;
 		gen_unit();
 		struct Block *reference = emit_with(&host_interp, NULL);
-		if (one_in(2)) {
+		if (!words_only && one_in(2)) {         /* copies of what has no mark of its own tell of faults otherwise */
 			ir_unroll(ir);
 			ir_check(ir, "unroll");
 			ir_drop_polls(ir);
@@ -892,6 +952,16 @@ START_TEST(random_float_loops)
 }
 END_TEST
 
+START_TEST(random_word_loops)
+{
+	if (getenv("TEST_SEED"))
+		seed += strtoull(getenv("TEST_SEED"), NULL, 0) * 0x9e3779b97f4a7c15;
+	words_only = true;
+	compare_hosts(feature_sets[_i], random_count());
+	words_only = false;
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("host_x86_64_random");
@@ -900,6 +970,7 @@ int main(void)
 	tcase_add_unchecked_fixture(tests, setup, NULL);
 	tcase_add_loop_test(tests, random_units, 0, G_N_ELEMENTS(feature_sets));
 	tcase_add_loop_test(tests, random_float_loops, 0, G_N_ELEMENTS(feature_sets));
+	tcase_add_loop_test(tests, random_word_loops, 0, G_N_ELEMENTS(feature_sets));
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);
 }

@@ -390,6 +390,8 @@ void x86_assign(struct Gen *g, Ref d, int reg)
 
 	if (g->nlate)
 		x86_in_time(g, d);
+	if (g->words)
+		x86_in_full(g, d);
 	g->locked[class] |= bit(reg);
 	if (var->home != NOREG && reg != var->home) {
 		if (g->owner[class][var->home] != d)
@@ -421,6 +423,8 @@ void x86_assigned_memory(struct Gen *g, Ref d)
 
 	if (g->nlate)
 		x86_in_time(g, d);
+	if (g->words)
+		x86_in_full(g, d);
 	if (var->reg != NOREG)
 		x86_drop(g, class_of(g, d), var->reg);
 	var->clean = true;
@@ -485,7 +489,7 @@ bool x86_as_at_entry(const struct Gen *g)
 {
 	uint64_t differ = 0;
 
-	if (g->regions || g->nlate)
+	if (g->regions || g->nlate || g->words)
 		return false;
 	/* other integer globals are written through, so what else is in registers does not matter */
 	for (unsigned r = 0; r < 16; r += 4)
@@ -497,7 +501,7 @@ bool x86_as_at_entry(const struct Gen *g)
 
 bool x86_edge_ready(struct Gen *g)
 {
-	if (g->nlate)
+	if (g->nlate || g->words)
 		return false;
 	if (x86_as_at_entry(g))
 		return true;
@@ -586,6 +590,7 @@ bool x86_to_label(struct Gen *g, unsigned label)
 {
 	bool ready = true;
 
+	x86_words_to_label(g, label);
 	write_back(g, false);
 	all_home(g);
 	for (unsigned v = 0; v < g->ir->nglobals; v++)
@@ -637,6 +642,7 @@ void x86_enter_version(struct Gen *g, unsigned label)
 void x86_at_label(struct Gen *g, unsigned label)
 {
 	g->checked = NULL;
+	g->words = g->labels_words ? g->labels_words[label].loose : 0;
 	for (unsigned class = 0; class < 2; class++)
 		for (int r = 0; r < 16; r++)
 			if (!at_home(g, class, r))

@@ -14,7 +14,8 @@
  *   other vector      written back at the unit's edges, at calls and when its register is wanted
  *   temporary         in a register, or spilled to the frame
  * In loops a global may be late (late.c): what is where the rules above say is what it held before, and a recipe makes the value of that.
- * At a LABEL and before a branch to one: pinned globals at home, all else in memory, temporaries dead, values exact but for what Gen.known says.
+ * Or it is a loose word (words.c): what is there has the low half of the value, which is the extension of that.
+ * At a LABEL and before a branch to one: pinned globals at home, all else in memory, temporaries dead, values exact but for what Gen.known and Gen.labels_words say.
  */
 #ifndef FORERUN_X86_64_BACKEND_H
 #define FORERUN_X86_64_BACKEND_H
@@ -151,6 +152,11 @@ struct Recipe {
 	struct Step step[MAX_STEPS];
 };
 
+/* Sets of globals by label: those that may be loose words, and those of which something behind it could tell what they are. */
+struct WordsAt {
+	uint64_t loose, seen;
+};
+
 struct Gen {
 	struct Ir *ir;
 	struct Asm hot, cold, *as;      /* as: where emitters write now */
@@ -181,6 +187,9 @@ struct Gen {
 	struct Collector collectors[MAX_COLLECTORS];
 	unsigned ncollectors, ncarried;
 	const struct Leaf *checked;     /* what its guards say holds if Cpu.unsure is 0, or NULL */
+	uint64_t words;                 /* globals that may be loose words now */
+	uint64_t trusted;               /* globals that are words at the unit's entry, which has to make sure of it */
+	const struct WordsAt *labels_words;
 	struct Recipe *recipes;
 	unsigned nrecipes;
 	const struct Recipe *late[MAX_LATE];    /* values that are late now */
@@ -267,12 +276,26 @@ enum { WITH_CARRY = 8 };
 void x86_find_late(struct Gen *g);              /* in loops; before registers are allocated */
 void x86_be_late(struct Gen *g, const struct Ins *ins);         /* INS, which is late, comes next */
 void x86_in_time(struct Gen *g, Ref d);         /* D has been assigned; if anything is late */
-/* Computes them, on a way out: no change of state. Destroys rax. */
+/* Computes them, and loose words, on a way out: no change of state. Destroys rax. */
 void x86_emit_late(struct Gen *g);
 enum { MAX_LATE_SIZE = 2 + MAX_LATE * (8 + MAX_STEPS * 7) };
 unsigned x86_write_late(const struct Gen *g, uint8_t *to);      /* for a record; returns the bytes written */
 unsigned x86_late_size(const uint8_t *from);
 void x86_follow_late(struct Cpu *cpu, const uint8_t *from);     /* all other globals of CPU are exact */
+
+/* Whether INS looks at no more than the low 32 bits of operand K. */
+bool x86_reads_word(const struct Ir *ir, const struct Ins *ins, unsigned k);
+
+/* -- words.c. In Ins.spare, if the type is an integer: WORD, what is assigned is a loose word. */
+enum { WORD = 16 };
+static inline bool x86_is_word(const struct Ins *ins) { return ins->spare & WORD && ir_type_class(ins->type) == IR_INT; }
+void x86_find_words(struct Gen *g);             /* before what is late */
+void x86_emit_trusted(struct Gen *g);           /* at the entry, once registers are what they are at the first label */
+void x86_is_loose(struct Gen *g, Ref d);        /* D has been assigned a loose one */
+void x86_in_full(struct Gen *g, Ref d);         /* D has been assigned */
+void x86_words_to_label(const struct Gen *g, unsigned label);   /* asserts that what is loose may be at LABEL */
+void x86_emit_words(struct Gen *g);             /* extends them, on a way out: no change of state. Destroys rax */
+void x86_extend_words(struct Cpu *cpu, uint64_t words);         /* those in the set, in CPU */
 
 /* -- emit_*.c: code for Ir.ins[Gen.n]; one that takes in the instruction behind it advances Gen.n */
 void x86_emit_integer(struct Gen *g, struct Ins *ins);
@@ -307,8 +330,11 @@ struct CallArg {
 	bool narrow;            /* 32 bits of it */
 };
 void x86_call_saved(struct Gen *g, const void *fn, const struct CallArg *args, unsigned nargs);
+/* The same with MXCSR as C code wants it. */
+void x86_call_outside(struct Gen *g, const void *fn, const struct CallArg *args, unsigned nargs);
 void x86_emit_heat(struct Gen *g, struct Ins *ins);
 void x86_leave_fault_raise(struct Gen *g, unsigned cause);      /* a guest exception from here; no change of state */
+void x86_exit_jump(struct Gen *g, uint64_t pc);         /* leaves the unit for PC; the state is as an edge wants it */
 void x86_store_all(struct Gen *g);              /* stores all stale globals; no change of state, no register used */
 void x86_store_pc(struct Gen *g, bool hot);     /* Cpu.pc = the current mark's; HOT: in line, so that later code may rely on it */
 

@@ -79,6 +79,14 @@ void x86_call_saved(struct Gen *g, const void *fn, const struct CallArg *args, u
 	call_thunk(g, fn);
 }
 
+void x86_call_outside(struct Gen *g, const void *fn, const struct CallArg *args, unsigned nargs)
+{
+	pass_saved(g, args, nargs);
+	fp_out(g);
+	call_thunk(g, fn);
+	fp_in(g);
+}
+
 static void set_mark(struct Gen *g, const struct IrCall *call, uint8_t mark)
 {
 	if (!call->mark)

@@ -104,8 +104,7 @@ static uint32_t add_site(struct Gen *g, uint64_t pc, unsigned opcode)
 	return stub;
 }
 
-/* Leaves the unit for PC; the state is as an edge wants it. */
-static void exit_jump(struct Gen *g, uint64_t pc)
+void x86_exit_jump(struct Gen *g, uint64_t pc)
 {
 	align_field(g->as, g->as->p, 1);
 	if (g->as == &g->cold) {
@@ -120,7 +119,7 @@ static void emit_exit(struct Gen *g, struct Ins *ins)
 {
 	x86_sync_home(g);
 	x86_edge(g);
-	exit_jump(g, g->ir->exits[ins->imm].pc);
+	x86_exit_jump(g, g->ir->exits[ins->imm].pc);
 }
 
 static void emit_exit_cond(struct Gen *g, struct Ins *ins)
@@ -132,7 +131,7 @@ static void emit_exit_cond(struct Gen *g, struct Ins *ins)
 	if (ins->cond == COND_ALWAYS) {
 		x86_emit_additions(g);
 		x86_edge(g);
-		exit_jump(g, pc);
+		x86_exit_jump(g, pc);
 		return;
 	}
 	if (g->n + 1 < g->ir->nins && ir_op_info[ins[1].op].flags & OPF_EXIT && ins[1].op != IR_BR)
@@ -150,7 +149,7 @@ static void emit_exit_cond(struct Gen *g, struct Ins *ins)
 	x86_cold_here(g, jump);
 	x86_emit_additions(g);
 	x86_edge(g);
-	exit_jump(g, pc);
+	x86_exit_jump(g, pc);
 	x86_end_cold(g);
 }
 
@@ -233,7 +232,8 @@ static void emit_branch(struct Gen *g, struct Ins *ins)
 	bool ready = x86_to_label(g, ins->imm);
 	if (ins->op == IR_BR || ins->cond == COND_ALWAYS) {
 		const struct Ins *next = ins + 1;
-		x86_emit_late(g);
+		if (g->nlate)
+			x86_emit_late(g);
 		if (!ready)
 			x86_enter_version(g, ins->imm);
 		if (g->n + 1 < g->ir->nins && next->op == IR_LABEL && next->imm == ins->imm)
@@ -249,7 +249,8 @@ static void emit_branch(struct Gen *g, struct Ins *ins)
 	unsigned jump = x86_jcc_cold(g, cc);
 	x86_begin_cold(g);
 	x86_cold_here(g, jump);
-	x86_emit_late(g);
+	if (g->nlate)
+		x86_emit_late(g);
 	if (!ready)
 		x86_enter_version(g, ins->imm);
 	asm_jump(g->as, FIX_LABEL, ins->imm);

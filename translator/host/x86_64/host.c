@@ -193,7 +193,9 @@ static void emit_unit(struct Gen *g)
 
 	x86_allocate_begin(g);
 	fuse_extensions(g);
+	x86_emit_trusted(g);
 	for (g->n = 0; g->n < ir->nins; g->n++) {
+		unsigned from = g->n;
 		if (ir->ins[g->n].op == IR_MARK) {
 			x86_emit_mark(g, &ir->ins[g->n]);
 			continue;
@@ -205,6 +207,11 @@ static void emit_unit(struct Gen *g)
 		else
 			emit_ins(g, &ir->ins[g->n]);
 		x86_allocate_end_ins(g, &ir->ins[g->n]);
+		for (; from <= g->n; from++)
+			if (x86_is_word(&ir->ins[from]))
+				x86_is_loose(g, ir->ins[from].d);
+		if (ir_op_info[ir->ins[g->n].op].flags & OPF_EXIT)
+			g->words = 0;
 	}
 }
 
@@ -226,9 +233,13 @@ static enum EmitResult emit(struct Ir *ir, struct CodeBuffer *buf, struct Block 
 		sink_carries(ir);
 	x86_make_versions(g);
 	g->nlate = 0;
+	g->words = g->trusted = 0;
+	g->labels_words = NULL;
+	if (translator.words)
+		x86_find_words(g);
 	if (translator.late && ir->nlabels)
 		x86_find_late(g);
-	nsites = ir->nexits * (g->known ? 2 : 1);       /* at most: each exit has a row, which a second version shares */
+	nsites = ir->nexits * (g->known ? 2 : 1) + 1;   /* at most: each exit has a row, which a second version shares, and there is the entry's */
 	if (buf->end - start < 256 || (uint8_t *)(block_exits(block) + nsites) > buf->meta_end)
 		return EMIT_NO_ROOM;
 	if (nsites >= 1 << EXIT_INDEX_BITS)

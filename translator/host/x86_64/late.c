@@ -115,15 +115,20 @@ static bool names(const struct Recipe *recipe, Ref r)
 	return recipe->start == r;
 }
 
-/* Whether INS looks at no more than the low 32 bits of operand K. */
-static bool reads_word(const struct Ir *ir, const struct Ins *ins, unsigned k)
+bool x86_reads_word(const struct Ir *ir, const struct Ins *ins, unsigned k)
 {
+	if (x86_is_word(ins) && (ins->op != IR_SELECT || k >= 2))
+		return true;
 	switch (ins->op) {
+	case IR_MOV:
+		return ins->type == IR_I32;
 	case IR_ADD ... IR_SELECT:
 		if (ins->op >= IR_SEXT8 && ins->op <= IR_ZEXT32)
 			return true;
 		if (ins->op == IR_AND && k == 0 && ref_is_const(ins->a[1]))
 			return ir_value(ir, ins->a[1]) <= INT32_MAX;
+		if (ins->op == IR_SHL && k == 0 && ref_is_const(ins->a[1]) && (ir_value(ir, ins->a[1]) & 63) >= 32)
+			return true;
 		return ins->type == IR_I32 && k < 2 && ins->op != IR_MULHS && ins->op != IR_MULHSU;
 	case IR_STORE:
 		return k == 1 && ir_type_class(ins->type) == IR_INT && (ins->mem & MEM_SIZE) <= MEM_32 && !(ins->mem & MEM_BE);
@@ -240,7 +245,7 @@ static bool follow(struct Search *s, unsigned n, struct Recipe *recipe, Ref inde
 		if (reads(&ins, d)) {
 			bool word = only_extends(recipe), address = ins.a[0] == d && reads(&ins, d) == 1 && plain_access(&ins);
 			for (unsigned k = 0; k < 4; k++)
-				word &= ins.a[k] != d || reads_word(ir, &ins, k);
+				word &= ins.a[k] != d || x86_reads_word(ir, &ins, k);
 			if (word) {
 				;
 			} else if (take_carry(ir, recipe, &ins)) {
@@ -446,6 +451,7 @@ static void emit_step(struct Gen *g, const struct Step *step)
 
 void x86_emit_late(struct Gen *g)
 {
+	x86_emit_words(g);
 	for (unsigned i = 0; i < g->nlate; i++) {
 		const struct Recipe *recipe = g->late[i];
 		if (ref_is_const(recipe->start))

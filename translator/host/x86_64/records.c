@@ -7,7 +7,7 @@
  *   number   of an inlined body: address of the function - that of the previous one, zigzag
  *   state    16-bit mask of base pins that are not in their register; count; count pairs of a global whose memory is stale and the register it is in
  *            instead: of a vector register | loose << 4 | (know & REP_SINGLE) << 6, of an integer one | STATE_INTEGER;
- *            if the mask has STATE_LATE: what x86_write_late() writes; if it has STATE_ADDITIONS: count, and for each addition to be made its amount, zigzag, or register << 3 | it is a register << 2 |
+ *            if the mask has STATE_WORDS: a number, the set of loose words; if it has STATE_LATE: what x86_write_late() writes; if it has STATE_ADDITIONS: count, and for each addition to be made its amount, zigzag, or register << 3 | it is a register << 2 |
  *            wide << 1 | cell is in the cpu, and the cell - that of the previous one, zigzag
  * Numbers have 7 bits per byte, low first. Without a state the previous record's holds, at first: all pins at home, no vectors. */
 #include <glib.h>
@@ -16,8 +16,8 @@
 #include "translator/host/x86_64/backend.h"
 
 enum {
-	STATE_ADDITIONS = 0x8000, STATE_LATE = 0x4000, STATE_INTEGER = 0x80,
-	MAX_STATE = 2 + 1 + 2 * (NVEC + NREGS) + 1 + 20 * (MAX_ADDITIONS + MAX_COLLECTORS) + MAX_LATE_SIZE,
+	STATE_ADDITIONS = 0x8000, STATE_LATE = 0x4000, STATE_WORDS = 0x2000, STATE_INTEGER = 0x80,
+	MAX_STATE = 2 + 1 + 2 * (NVEC + NREGS) + 10 + 1 + 20 * (MAX_ADDITIONS + MAX_COLLECTORS) + MAX_LATE_SIZE,
 	TABLE_SIZE = 256 << 10, MAX_COLD = 8192,
 };
 
@@ -99,6 +99,10 @@ static unsigned capture(struct Gen *g, uint8_t *state)
 		}
 	}
 	state[2] = (n - 3) / 2;
+	if (g->words) {
+		away |= STATE_WORDS;
+		n += write_number(state + n, g->words);
+	}
 	if (g->nlate) {
 		away |= STATE_LATE;
 		n += x86_write_late(g, state + n);
@@ -250,6 +254,8 @@ static bool read_next(struct Reader *r)
 	if (v & 4) {
 		r->state = r->p;
 		r->p += 3 + 2 * r->state[2];
+		if (state_mask(r->state) & STATE_WORDS)
+			read_number(&r->p);
 		if (state_mask(r->state) & STATE_LATE)
 			r->p += x86_late_size(r->p);
 		if (state_mask(r->state) & STATE_ADDITIONS)
@@ -309,6 +315,8 @@ bool x86_recover(struct Cpu *cpu, const struct Block *block, void *ucontext, enu
 			recover_vector(cpu, global, &uc->uc_mcontext.fpregs->_xmm[how & 15], how);
 	}
 	const uint8_t *rest = r.state + 3 + 2 * r.state[2];
+	if (away & STATE_WORDS)
+		x86_extend_words(cpu, read_number(&rest));
 	if (away & STATE_LATE) {
 		x86_follow_late(cpu, rest);
 		rest += x86_late_size(rest);
