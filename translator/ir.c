@@ -400,17 +400,25 @@ void ir_drop_unreachable(struct Ir *ir)
 	}
 	bool reached = true;
 	unsigned n = 0;
+	struct Ins mark = { .op = IR_LABEL };   /* the last MARK that was dropped, or none */
 	for (unsigned i = 0; i < ir->nins; i++) {
 		struct Ins ins = ir->ins[i];
 		if (ins.op == IR_LABEL) {
-			reached |= wanted[ins.imm];
 			if (!wanted[ins.imm])
 				continue;
+			/* what follows belongs to the last mark, reachable or not */
+			if (!reached && mark.op == IR_MARK)
+				ir->ins[n++] = mark;
+			reached = true;
 		}
 		if (reached)
 			ir->ins[n++] = ins;
-		if (ir_op_info[ins.op].flags & OPF_EXIT)
+		else if (ins.op == IR_MARK)
+			mark = ins;
+		if (reached && ir_op_info[ins.op].flags & OPF_EXIT) {
 			reached = false;
+			mark.op = IR_LABEL;
+		}
 	}
 	ir->nins = n;
 }
