@@ -45,17 +45,25 @@ static bool looks_back(struct Pass *p, unsigned end)
 	return false;
 }
 
+/* Whether INS does not depend on what MARK is before it: the copies stand elsewhere. */
+static bool stands_alone(const struct Ins *ins)
+{
+	return ins->op == IR_MARK || ins->op == IR_LABEL || ins->op == IR_BR || ins->op == IR_EXIT;
+}
+
 /* Whether the LABEL at HEAD begins such a loop. Calls are not copied: they are of plugins, and cost more than what could be gained. */
 static bool find_loop(struct Pass *p, unsigned head, struct Loop *loop)
 {
 	const struct Ir *ir = &p->before;
 	unsigned label = ir->ins[head].imm, nops = 0;
 
+	if (head + 1 == ir->nins || ir->ins[head + 1].op != IR_MARK)
+		return false;
 	for (unsigned i = head + 1; i < ir->nins && nops <= MAX_OPS; i++) {
 		const struct Ins *ins = &ir->ins[i];
 		if (ins->op == IR_BRCOND && (unsigned)ins->imm == label) {
 			*loop = (struct Loop){ .head = head, .end = i, .nops = nops + 1 };
-			return !looks_back(p, i);
+			return stands_alone(&ir->ins[i + 1]) && !looks_back(p, i);
 		}
 		if (ins->op == IR_LABEL || ins->op == IR_CALL || ir_op_info[ins->op].flags & OPF_EXIT)
 			break;

@@ -772,6 +772,8 @@ static void gen_sequence(unsigned depth, unsigned length)
 				if (!one_in(4) && !(reserved >> r & 1))
 					ir_into1(ir, IR_SEXT32, IR_I64, r, r);
 			ir_emit_label(ir, label);
+			if (!one_in(8))
+				ir_mark(ir, insn_pc += 2, "\1\0\0", 4);
 			forget_temps();
 			gen_sequence(depth + 1, 1 + below(10));
 			ir_into2(ir, IR_SUB, IR_I64, counter, counter, c(1));
@@ -849,7 +851,7 @@ static void compare_hosts(unsigned features, unsigned count)
 		api_number = 3;
 		gen_unit();
 		struct Block *reference = emit_with(&host_interp, NULL);
-		if (!words_only && one_in(2)) {         /* copies of what has no mark of its own tell of faults otherwise */
+		if (one_in(2)) {
 			ir_unroll(ir);
 			ir_check(ir, "unroll");
 			ir_drop_polls(ir);
