@@ -59,9 +59,14 @@ uint32_t cpu_sites_offset(const struct Guest *guest)
 	return cpu_heat_offset(guest) + HEAT_COUNT * sizeof(uint32_t);
 }
 
-uint32_t cpu_slots_offset(const struct Guest *guest)
+uint32_t cpu_census_offset(const struct Guest *guest)
 {
 	return cpu_sites_offset(guest) + SITES_COUNT * CPU_SITE_SIZE;
+}
+
+uint32_t cpu_slots_offset(const struct Guest *guest)
+{
+	return cpu_census_offset(guest) + CENSUS_COUNT * sizeof(uint64_t);
 }
 
 static void *poll_page(const struct Cpu *cpu)

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "translator/census.h"
 #include "translator/predict.h"
 #include "translator/region.h"
 #include "translator/sites.h"
@@ -124,6 +125,8 @@ size_t decode_block(struct Ir *ir, struct Code *code, unsigned max_insns, bool c
 		bool polls = guest->insn_polls(&insn);
 		if (polls)
 			ir_poll(ir);
+		if (counted && !n)
+			census_count(ir, code->pc);
 		unsigned body = ir->nins;
 		at += length;
 		enum TranslateResult result = guest->translate_insn(ir, &insn);

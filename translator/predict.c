@@ -67,10 +67,8 @@ static void observe(struct Branch *b, uint64_t taken)
 static void conclude(struct Branch *b)
 {
 	uint32_t times = GET(b->times), own = GET(b->wrong_own), every = GET(b->wrong_all);
-	uint64_t rounds = ((uint64_t)1 << 32) / translator.heat_step;
-
 	b->known = true;
-	b->seldom = times <= rounds / USUAL_ONE_IN;
+	b->seldom = times <= heat_rounds() / USUAL_ONE_IN;
 	b->loss = b->seldom ? 0 : (uint64_t)(own < every ? own : every) * WRONG_COST / times;
 }
 

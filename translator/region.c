@@ -4,7 +4,8 @@
  * The search follows direct branches from the head, and calls into functions and out of them again. What can come back to the head belongs to the region; branches
  * to anything else leave it. A block belongs to a context: the calls that are open when it runs. So a function that is called from two places is
  * there twice, and where its return leads to is known, and need but be guarded. Indirect calls and jumps that nearly always lead to one place are guarded likewise.
- * Of functions only what has been executed is taken in, and only if that is little. A function that calls itself from the loop is no other one: such a call is a
+ * Of functions only what has been executed is taken in, and only if that is little. If there is more than fits, a census tells which blocks the loop executes, and the search is for
+ * those alone; then nothing else counts. A function that calls itself from the loop is no other one: such a call is a
  * branch to where it begins, and each of its returns may lead to behind each such call.
  *
  * Blocks stand in the order in which they run without jumps: by address, those of a function behind its call. One that only the end of the one
@@ -14,6 +15,7 @@
 #include <glib.h>
 #include <string.h>
 
+#include "translator/census.h"
 #include "translator/decode.h"
 #include "translator/predict.h"
 #include "translator/sites.h"
@@ -22,7 +24,9 @@ enum {
 	MAX_PIECES = 32, MAX_INSNS = 320,               /* of the loop itself */
 	MAX_CALLEE_PIECES = 32, MAX_CALLEE_INSNS = 192, /* of the functions that it calls */
 	MAX_CALL_INSNS = 96,                            /* of these for one call, those of the calls in it included */
-	MAX_PIECE_INSNS = 96,
+	MAX_RARE = 256, MIN_RARE = 32, RARE_STEP = 8,    /* after a census: once in so many rounds is often enough */
+	MANY = 8,                                       /* rounds of a loop within another for each of that */
+	MAX_PIECE_INSNS = 96,                           /* before a census; then those of the blocks counted */
 	MAX_WAYS = 2,                                   /* out of a block, but for those by return to where the function called itself */
 	MAX_LINKS = 4,                                  /* such places */
 	MAX_QUESTIONS = 16,                             /* about branches */
@@ -52,6 +56,9 @@ struct Piece {
 	uint8_t context;
 	uint8_t nways;
 	bool falls;                     /* its last instruction takes the last of its ways, if any */
+	bool branches;                  /* the last two exits are a branch and what comes behind it */
+	bool turns;                     /* the first of these is the last of its ways: what comes behind leaves the region */
+	uint8_t nexits;
 	bool returns;                   /* its last instruction returns from the function of the loop */
 	bool loops;                     /* the head can be reached from here */
 	bool labelled;
@@ -60,7 +67,7 @@ struct Piece {
 };
 
 struct Search {
-	uint64_t head;
+	uint64_t head, branch;          /* where the loop begins, and what closes it */
 	uint32_t key;
 	struct Arena *scratch;
 	struct Cpu *cpu;                /* has seen where indirect jumps lead */
@@ -69,13 +76,16 @@ struct Search {
 	bool again;                     /* that has just become known */
 	struct Way link[MAX_LINKS];     /* where such calls return to */
 	unsigned nlinks;
-	bool later;                     /* where an indirect jump leads to will be known later */
+	bool later;                     /* where an indirect jump leads to, or what is executed, will be known later */
+	bool counted;                   /* there has been a census */
+	unsigned rare;                  /* rounds of the loop in which a block is to be executed once */
+	bool limited;                   /* there was no room for something that the loop calls */
 	uint64_t stale[MAX_PIECES + MAX_CALLEE_PIECES]; /* such jumps whose translations are to be forgotten */
 	unsigned nstale;
 	struct Piece piece[MAX_PIECES + MAX_CALLEE_PIECES];
 	struct Context context[MAX_CONTEXTS];
 	unsigned npieces, ncontexts;
-	struct { unsigned pieces, insns; } left[2];     /* room for the loop itself, and for functions */
+	struct { unsigned pieces, insns; } left[2];     /* room for the loop itself, and for functions; after a census, for both */
 	struct Code code;
 };
 
@@ -97,9 +107,27 @@ static uint8_t find_context(const struct Search *s, unsigned parent, uint64_t li
 	return NO_CONTEXT;
 }
 
+/* Whether there is a block at PC that has been executed, or that the loop executes often enough if that is known. */
 static bool executed(const struct Search *s, uint64_t pc)
 {
+	uint64_t times, rounds;
+
+	if (s->counted && census_times(s->cpu, pc, &times, &rounds))
+		return times * s->rare >= rounds;
 	return cache_had(pc, s->key);
+}
+
+static bool in_loop(const struct Search *s, uint64_t pc)
+{
+	return pc - s->head <= s->branch - s->head;
+}
+
+/* There is no room for the piece at PC in CONTEXT, or for the function that returns to PC. What is not between head and branch, nor called from there, may not belong to the loop. */
+static void find_limit(struct Search *s, unsigned context, uint64_t pc)
+{
+	for (; context; context = s->context[context].parent)
+		pc = s->context[context].link;
+	s->limited |= in_loop(s, pc);
 }
 
 /* Whether the function at ENTRY is one of those that CONTEXT is in. */
@@ -119,8 +147,12 @@ static uint8_t enter_context(struct Search *s, unsigned parent, uint64_t entry, 
 
 	if (found != NO_CONTEXT)
 		return found;
-	if (s->follows < CALLS || s->ncontexts == MAX_CONTEXTS || depth > MAX_DEPTH || recurses(s, parent, entry) || !executed(s, entry) || !executed(s, link))
+	if (s->follows < CALLS || recurses(s, parent, entry) || !executed(s, entry) || !executed(s, link))
 		return NO_CONTEXT;
+	if (s->ncontexts == MAX_CONTEXTS || depth > MAX_DEPTH) {
+		find_limit(s, parent, link);
+		return NO_CONTEXT;
+	}
 	s->context[s->ncontexts] = (struct Context){ .entry = entry, .link = link, .parent = parent, .depth = depth };
 	return s->ncontexts++;
 }
@@ -133,18 +165,24 @@ static bool refused(const struct Search *s, unsigned context)
 	return false;
 }
 
-/* NINSNS instructions come to CONTEXT, and to those that it is in. False: that is too much. */
-static bool charge(struct Search *s, unsigned context, unsigned ninsns)
+/* The NINSNS instructions at PC come to CONTEXT, and to those that it is in. False: that is too much. */
+static bool charge(struct Search *s, unsigned context, uint64_t pc, unsigned ninsns)
 {
-	bool callee = context != 0;
+	bool callee = context != 0 && !s->counted;
 
-	if (!s->left[callee].pieces || s->left[callee].insns < ninsns)
+	if (!s->left[callee].pieces || s->left[callee].insns < ninsns) {
+		if (context || s->counted)
+			find_limit(s, context, pc);
 		return false;
+	}
 	s->left[callee].pieces--;
 	s->left[callee].insns -= ninsns;
 	for (; context; context = s->context[context].parent) {
 		s->context[context].ninsns += ninsns;
-		s->context[context].refused |= s->context[context].ninsns > MAX_CALL_INSNS;
+		if (s->context[context].ninsns > MAX_CALL_INSNS && !s->counted) {
+			s->context[context].refused = true;
+			find_limit(s, context, pc);
+		}
 	}
 	return true;
 }
@@ -211,16 +249,21 @@ static bool way_of(struct Search *s, const struct Ir *ir, const struct Ins *ins,
 	return way->context != NO_CONTEXT;
 }
 
+static unsigned piece_insns(const struct Search *s)
+{
+	return s->counted ? translator.max_insns : MAX_PIECE_INSNS;
+}
+
 /* Adds the block at WAY to the search if it can be decoded and there is room. */
 static void scan(struct Search *s, struct Way at)
 {
-	if (refused(s, at.context) || (at.context && !executed(s, at.pc)))
+	if (refused(s, at.context) || ((at.context || s->counted) && !executed(s, at.pc)))
 		return;
 	arena_reset(s->scratch);
 	struct Ir *ir = ir_new(s->scratch, translator.guest, at.pc, s->key);
-	decode_fetch(&s->code, at.pc, MAX_PIECE_INSNS);
-	size_t size = decode_block(ir, &s->code, MAX_PIECE_INSNS, false);
-	if (!size || !charge(s, at.context, ir->ninsns))
+	decode_fetch(&s->code, at.pc, piece_insns(s));
+	size_t size = decode_block(ir, &s->code, piece_insns(s), false);
+	if (!size || !charge(s, at.context, at.pc, ir->ninsns))
 		return;
 	if (at.context && s->head - at.pc < size) {
 		s->again = s->follows == SELF && s->self == s->head;
@@ -242,6 +285,8 @@ static void scan(struct Search *s, struct Way at)
 			piece->way[piece->nways++] = way;
 	}
 	const struct Ins *last = &ir->ins[ir->nins - 1];
+	piece->nexits = ir->nexits;
+	piece->branches = last->op == IR_EXIT && last[-1].op == IR_EXITCOND;
 	piece->returns = !at.context && last->op == IR_EXITIND && ir->exits[last->imm].hint == EXIT_RETURN;
 }
 
@@ -294,15 +339,63 @@ static void search(struct Search *s)
 {
 	s->self = s->head;
 	do {
-		s->again = false;
+		s->again = s->limited = false;
 		s->npieces = s->nlinks = 0;
 		s->ncontexts = 1;
 		s->left[false].pieces = MAX_PIECES, s->left[false].insns = MAX_INSNS;
 		s->left[true].pieces = MAX_CALLEE_PIECES, s->left[true].insns = MAX_CALLEE_INSNS;
+		if (s->counted)
+			s->left[false].pieces += MAX_CALLEE_PIECES, s->left[false].insns += MAX_CALLEE_INSNS;
 		scan(s, (struct Way){ .pc = s->head });
 		follow(s);
 	} while (s->again && !s->later);
 	find_loops(s);
+}
+
+/* Searches for all that the loop executes, or for what it executes often if that is too much. */
+static void search_often(struct Search *s)
+{
+	for (s->rare = MAX_RARE; search(s), s->counted && s->limited && !s->later && s->rare > MIN_RARE;)
+		s->rare /= RARE_STEP;
+}
+
+enum { CALLED = 1, NEXT = 2 };
+
+/* Adds to the census what has been executed of where the block at PC leads to: functions that it calls; what is behind it and its calls, in the loop alone if that is all. */
+static void survey_block(struct Search *s, uint64_t pc, unsigned what)
+{
+	arena_reset(s->scratch);
+	struct Ir *ir = ir_new(s->scratch, translator.guest, pc, s->key);
+	decode_fetch(&s->code, pc, translator.max_insns);
+	decode_block(ir, &s->code, translator.max_insns, false);
+	for (unsigned i = 0; i < ir->nins; i++) {
+		if (!is_exit(&ir->ins[i]))
+			continue;
+		const struct IrExit *exit = &ir->exits[ir->ins[i].imm];
+		bool call = exit->hint == EXIT_CALL || exit->hint == EXIT_CALL_INDIRECT;
+		uint64_t to = ir->ins[i].op == IR_EXITIND ? site_known_target(ir->insns[ir->ninsns - 1].pc) : exit->pc;
+		if (call && to && what & CALLED && cache_had(to, s->key))
+			census_add(to);
+		if (call)
+			to = exit->link;
+		if (to && what & NEXT && (what & CALLED || in_loop(s, to)) && cache_had(to, s->key))
+			census_add(to);
+	}
+}
+
+/* Takes a census of the blocks between head and branch and of the functions that they call. */
+static void survey(struct Search *s)
+{
+	uint64_t pc;
+	unsigned n;
+
+	s->later = true;
+	if (!census_begin(s->head, s->key))
+		return;
+	for (n = 0; (pc = census_block(n)); n++)
+		survey_block(s, pc, NEXT);
+	for (unsigned i = 0; (pc = census_block(i)); i++)
+		survey_block(s, pc, i < n ? CALLED : CALLED | NEXT);
 }
 
 /* -- order ---------------------------------------------------------------------------------------------------------- */
@@ -341,6 +434,35 @@ static void sort(struct Search *s)
 	}
 }
 
+/* The piece that PIECE leads to without a jump if it stands behind it, or NULL. */
+static struct Piece *continuation(struct Search *s, const struct Piece *piece)
+{
+	return piece->nways && (piece->falls || piece->turns) ? next_piece(s, piece, piece->nways - 1) : NULL;
+}
+
+/* Places behind each piece the one that it leads to, if nothing else leads there. */
+static void straighten(struct Search *s)
+{
+	static struct Piece order[MAX_PIECES + MAX_CALLEE_PIECES];
+	unsigned ways_to[MAX_PIECES + MAX_CALLEE_PIECES] = { [0] = 1 }, n = 0;
+	bool placed[MAX_PIECES + MAX_CALLEE_PIECES] = { false };
+
+	for (unsigned i = 0; i < s->npieces; i++)
+		for (unsigned k = 0; k < count_ways(s, &s->piece[i]); k++) {
+			struct Piece *next = next_piece(s, &s->piece[i], k);
+			if (next)       /* of the ways out of the function of the loop, some may not be there */
+				ways_to[next - s->piece]++;
+		}
+	for (unsigned i = 0; i < s->npieces; i++)
+		for (struct Piece *piece = &s->piece[i]; piece && !placed[piece - s->piece]; piece = continuation(s, piece)) {
+			if (piece != &s->piece[i] && ways_to[piece - s->piece] > 1)
+				break;
+			placed[piece - s->piece] = true;
+			order[n++] = *piece;
+		}
+	memcpy(s->piece, order, n * sizeof *order);
+}
+
 /* Finds the pieces that cannot just continue the one before. */
 static void find_labelled(struct Search *s)
 {
@@ -351,7 +473,7 @@ static void find_labelled(struct Search *s)
 			struct Piece *next = next_piece(s, &s->piece[i], k);
 			if (!next)
 				continue;
-			bool continues = next == &s->piece[i + 1] && s->piece[i].falls && k + 1 == s->piece[i].nways;
+			bool continues = next == &s->piece[i + 1] && next == continuation(s, &s->piece[i]) && k + 1 == s->piece[i].nways;
 			next->labelled |= reached[next - s->piece] || !continues;
 			reached[next - s->piece] = true;
 		}
@@ -388,14 +510,33 @@ static bool keep_loops(struct Search *s)
 	return find_piece(s, (struct Way){ .pc = s->head }) != NULL;
 }
 
+/* Forgets the ways that leave the region. */
+static void keep_ways(struct Search *s)
+{
+	for (unsigned i = 0; i < s->npieces; i++) {
+		struct Piece *piece = &s->piece[i];
+		unsigned n = 0, last = piece->nexits;
+		for (unsigned k = 0; k < piece->nways; k++)
+			if (find_piece(s, piece->way[k])) {
+				last = piece->way[k].exit;
+				piece->way[n++] = piece->way[k];
+			}
+		piece->nways = n;
+		piece->falls = last + 1 == piece->nexits;
+		piece->turns = piece->branches && last + 2 == piece->nexits;
+	}
+}
+
 /* The order of the unit: the head first. */
 static void arrange(struct Search *s)
 {
+	keep_ways(s);
 	sort(s);
 	for (struct Piece first = s->piece[0]; first.pc != s->head || first.context; first = s->piece[0]) {
 		memmove(s->piece, s->piece + 1, (s->npieces - 1) * sizeof first);
 		s->piece[s->npieces - 1] = first;
 	}
+	straighten(s);
 	find_labelled(s);
 }
 
@@ -432,6 +573,10 @@ static void redirect(struct Ir *ir, struct Search *s, const struct Piece *piece,
 			ins->a[1] = pc;
 			if (target->labelled)
 				ir_br(ir, target->label);
+		} else if (!target->labelled && piece->turns) {
+			/* what leaves is taken if the branch is not */
+			ins->cond ^= 1;
+			ins->imm = ir->ins[--ir->nins].imm;
 		} else if (target->labelled) {
 			ins->op = ins->op == IR_EXIT ? IR_BR : IR_BRCOND;
 			ins->imm = target->label;
@@ -464,13 +609,30 @@ static bool comes_back(struct Search *s)
 	return returns;
 }
 
+/* Whether the time goes to the loop itself: if it goes to loops within, these are better off as regions of their own. */
+static bool is_worth_it(const struct Search *s)
+{
+	uint64_t times, rounds, all = 0, within = 0;
+
+	for (unsigned i = 0; i < s->npieces; i++)
+		if (census_times(s->cpu, s->piece[i].pc, &times, &rounds)) {
+			unsigned copies = 0;
+			for (unsigned k = 0; k < s->npieces; k++)
+				copies += s->piece[k].pc == s->piece[i].pc;
+			uint64_t executed = times * s->piece[i].ninsns / copies;
+			all += executed;
+			within += times / copies > rounds * MANY ? executed : 0;
+		}
+	return within * 3 <= all * 2;
+}
+
 /* Finds the pieces of the unit: with all that can be taken in, or else with less. */
-static bool find(struct Search *s, uint64_t branch)
+static bool find(struct Search *s)
 {
 	for (s->follows = translator.callees ? SELF : JUMPS;; s->follows--) {
-		search(s);
+		search_often(s);
 		/* with less to follow there is no other way round */
-		if (s->later || !keep_loops(s) || !covers(s, branch))
+		if (s->later || !keep_loops(s) || !covers(s, s->branch) || (s->counted && (s->limited || !is_worth_it(s))))
 			return false;
 		if (fits_pages(s) && comes_back(s))
 			return true;
@@ -502,15 +664,23 @@ bool region_decode(struct Ir *ir, struct Arena *scratch, struct Cpu *cpu, uint64
 
 	s.scratch = scratch;
 	s.head = ir->pc;
+	s.branch = branch;
 	s.key = ir->key;
 	s.cpu = cpu;
 	s.later = false;
 	s.nstale = 0;
-	bool found = find(&s, branch);
+	enum CensusState state = census_state(cpu, s.head);
+	s.counted = state == CENSUS_DONE;
+	*later = state == CENSUS_RUNS;
+	if (*later)
+		return false;
+	bool found = find(&s);
 	for (unsigned i = 0; i < s.nstale; i++)
 		cache_forget_containing(s.stale[i]);
+	if (state == CENSUS_NONE && !found && s.limited && !s.later && translator.census)
+		survey(&s);
 	*later = s.later;
-	if (!found)
+	if (!found || s.later)
 		return false;
 	arrange(&s);
 	*size = 0;
@@ -521,7 +691,7 @@ bool region_decode(struct Ir *ir, struct Arena *scratch, struct Cpu *cpu, uint64
 	}
 	for (unsigned i = 0; i < s.npieces; i++) {
 		struct Piece *piece = &s.piece[i];
-		decode_fetch(&s.code, piece->pc, MAX_PIECE_INSNS);
+		decode_fetch(&s.code, piece->pc, piece->ninsns);
 		if (piece->labelled)
 			ir_emit_label(ir, piece->label);
 		unsigned from = ir->nins;
@@ -543,6 +713,12 @@ void region_give_up(uint64_t head)
 
 	given_up[slot].head = head;
 	given_up[slot].generation = cache_generation();
+}
+
+void region_retry(uint64_t head)
+{
+	if (region_given_up(head))
+		given_up[heat_index(head) % G_N_ELEMENTS(given_up)].head = 0;
 }
 
 bool region_given_up(uint64_t head)

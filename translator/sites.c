@@ -23,9 +23,7 @@ static uint32_t offset_of(const struct Guest *guest, unsigned index) { return cp
 /* The target that SEEN shows; 0 if the jump was taken in few of the rounds that make a branch hot, or to different places. */
 static uint64_t usual_target(const struct Seen *seen)
 {
-	uint64_t rounds = ((uint64_t)1 << 32) / translator.heat_step;
-
-	return seen->times * 16 >= rounds && (seen->changes - 1) * 16 <= seen->times ? seen->target : 0;
+	return seen->times * 16 >= heat_rounds() && (seen->changes - 1) * 16 <= seen->times ? seen->target : 0;
 }
 
 bool site_target(struct Cpu *cpu, uint64_t pc, uint64_t *target, bool *stale)
@@ -50,6 +48,13 @@ bool site_target(struct Cpu *cpu, uint64_t pc, uint64_t *target, bool *stale)
 	}
 	*target = site->target;
 	return true;
+}
+
+uint64_t site_known_target(uint64_t pc)
+{
+	const struct Site *site = &sites[site_index(pc)];
+
+	return is_current(site) && site->pc == pc && site->known ? site->target : 0;
 }
 
 void site_count(struct Ir *ir, uint64_t pc, Ref target)

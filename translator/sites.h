@@ -9,6 +9,9 @@
  * is none. *STALE is set to true if what translations of the jump count is not what they should any more: those there are, are to be forgotten. */
 bool site_target(struct Cpu *cpu, uint64_t pc, uint64_t *target, bool *stale);
 
+/* The target if that is known, or else 0. */
+uint64_t site_known_target(uint64_t pc);
+
 /* Appends to IR what counts the jump at PC to TARGET, if it has been asked for: before the instruction that jumps. */
 void site_count(struct Ir *ir, uint64_t pc, Ref target);
 

@@ -8,6 +8,7 @@
 
 #include "instrument/log.h"
 #include "instrument/probe.h"
+#include "translator/census.h"
 #include "translator/assume.h"
 #include "translator/decode.h"
 #include "translator/kept.h"
@@ -140,6 +141,7 @@ static struct Block *build(struct Request *r, struct CodeBuffer *buf, enum EmitR
 	block->pc = r->pc;
 	block->key = r->key;
 	block->region = r->region;
+	block->chosen = r->region && census_is_of(r->pc);
 	block->guest_size = size;
 	block->ninsns = ir->ninsns;
 	GString *text = log_wants(LOG_OUT_ASM) ? g_string_new("OUT:\n") : NULL;
@@ -210,13 +212,21 @@ void translate_region(struct Cpu *cpu, struct Block *block)
 	cache_lock();
 	if (!busy && region_head(cpu->pc, r.key, &scratch, &r.pc)) {
 		struct Block *old = cache_find(r.pc, r.key);
-		bool wanted = !region_given_up(r.pc) && !(old && old->region);
 		busy = true;
+		r.later = census_delays(cpu, r.pc);
+		if (!r.later && old && census_is_outdated(old)) {
+			cache_forget_entry(old);
+			old = NULL;
+		}
+		bool wanted = !r.later && !region_given_up(r.pc) && !(old && old->region);
 		if (wanted && translator.assume && !assume_seen(cpu, r.pc, r.key)) {
+			r.later = true;
 			hot_soon(cpu, r.pc);
 		} else if (wanted && translate_locked(&r, &result)) {
 			if (old)
 				cache_forget(old);
+		} else if (census_runs(cpu, r.pc)) {
+			hot_soon(cpu, r.pc);
 		} else if (!r.later) {
 			/* It stays blocks, or others outside of it lead to its head: they need not count any more. Each goes when it has counted enough. */
 			region_give_up(r.pc);
@@ -225,6 +235,8 @@ void translate_region(struct Cpu *cpu, struct Block *block)
 			else
 				cache_forget_containing(cpu->pc);
 		}
+		if (!r.later)
+			census_end(r.pc);
 		busy = false;
 	}
 	cache_unlock();

@@ -90,11 +90,15 @@ extern struct Translator translator;
 /* The poll page lies at this offset from struct Cpu: multiple of the page size behind the guest's struct; the slots follow it. */
 uint32_t cpu_poll_offset(const struct Guest *guest);
 uint32_t cpu_slots_offset(const struct Guest *guest);
-/* Between the two: how often branches back to an address were reached, by heat_index(), and what was seen of indirect jumps (sites.c). */
+/* Between the two: how often branches back to an address were reached, by heat_index(), what was seen of indirect jumps (sites.c), and how often blocks were executed (census.c). */
 uint32_t cpu_heat_offset(const struct Guest *guest);
 uint32_t cpu_sites_offset(const struct Guest *guest);
+uint32_t cpu_census_offset(const struct Guest *guest);
 enum { SITES_BITS = 8, SITES_COUNT = 1 << SITES_BITS, CPU_SITE_SIZE = 32 };
+enum { CENSUS_COUNT = 96 };            /* of 8 bytes */
 enum { HEAT_COUNT = 2048 };
+/* The times that a branch is reached before it is hot. */
+static inline uint64_t heat_rounds(void) { return ((uint64_t)1 << 32) / translator.heat_step; }
 static inline unsigned heat_index(uint64_t target) { return (target * 0x9e3779b97f4a7c15ull) >> 53; }
 _Static_assert(HEAT_COUNT == 1 << (64 - 53), "the hash of a target is an index");
 

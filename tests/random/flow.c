@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Random control flow: inner loops, entered in their middle and left at their side; calls, nested, recursive and last ones, by both link registers and
- * through pointers; jump tables; tight loops that call small functions, of which some do not return to where they were called from.
+ * through pointers; jump tables; tight loops that call small functions, of which some do not return to where they were called from, and large ones of which the data
+ * decides what is executed.
  *
  * All of it ends: loops count down in registers that nothing else writes, functions call only those behind them, and recursion counts down too. A control stack of
  * its own, which tp points to, keeps return addresses and counters. Each piece adds a number of its own to s8, which so tells which way was taken. */
@@ -22,7 +23,7 @@ static struct Function {
 static unsigned nfunctions;
 
 /* What tight loops call: each does one thing that a function may do with the address it returns to. Each calls only those made before it. */
-enum Trick { LEAF, LOOPS, SAVES, MOVES, SKIPS, UNWINDS, JUMPS, RECURS, TREE, TRICKS };
+enum Trick { LEAF, LOOPS, SAVES, MOVES, SKIPS, UNWINDS, JUMPS, RECURS, TREE, LARGE, TRICKS };
 enum { MAX_SMALL = 6 };
 static struct Small {
 	size_t at;
@@ -403,6 +404,24 @@ static void put_tree(struct Small *f)
 	put_return(f->link);
 }
 
+/* Parts that are too large for a region together, of which the data may take few. */
+static void put_large(struct Small *f)
+{
+	for (unsigned part = 2 + below(3); part-- > 0;) {
+		size_t over = leave(), end = 0;
+		for (unsigned i = 20 + below(60); i-- > 0;)
+			put_mark();
+		put_straight(below(4));
+		if (below(3) == 0)
+			end = leave_always();
+		land(over);
+		put_small_body();
+		if (end)
+			land(end);
+	}
+	put_return(f->link);
+}
+
 static void put_small(unsigned index)
 {
 	struct Small *f = &small[index];
@@ -438,6 +457,9 @@ static void put_small(unsigned index)
 		break;
 	case TREE:
 		put_tree(f);
+		break;
+	case LARGE:
+		put_large(f);
 		break;
 	case MOVES:
 		put(addi(TEMP2, f->link, 0), 4);

@@ -24,6 +24,9 @@
  *   a N    r0 += N
  *   j D    jump
  *   z D    r1 -= 1, jump if it is not 0 then
+ *   o D    jump if r0 is odd
+ *   k D    call: r2 = what is behind it, jump
+ *   e      return: jump to r2
  *   r      jump to r2
  *   d      r0 /= r2
  *   s      store the low byte of r0 at r3
@@ -64,12 +67,12 @@ static uint64_t call_helper(uint64_t cpu)
 static unsigned insn_length(const uint8_t *bytes, unsigned available)
 {
 	(void)available;
-	return bytes[0] && strchr("ajz", bytes[0]) ? 2 : 1;
+	return bytes[0] && strchr("ajzok", bytes[0]) ? 2 : 1;
 }
 
 static bool insn_polls(const struct IrInsn *insn)
 {
-	return insn->bytes[0] == 'r' || (insn->length == 2 && insn->bytes[0] != 'a' && (int8_t)insn->bytes[1] <= 0);
+	return insn->bytes[0] == 'r' || insn->bytes[0] == 'e' || (insn->length == 2 && insn->bytes[0] != 'a' && (int8_t)insn->bytes[1] <= 0);
 }
 
 static enum TranslateResult translate_insn(struct Ir *ir, const struct IrInsn *insn)
@@ -91,6 +94,17 @@ static enum TranslateResult translate_insn(struct Ir *ir, const struct IrInsn *i
 		ir_into2(ir, IR_SUB, IR_I64, 1, 1, ir_const(ir, 1));
 		ir_exit_cond(ir, IR_I64, COND_NE, 1, ir_const(ir, 0), target);
 		ir_exit(ir, next, EXIT_JUMP, 0);
+		return TRANSLATE_END;
+	case 'o':
+		ir_exit_cond(ir, IR_I64, COND_NE, ir_op2(ir, IR_AND, IR_I64, 0, ir_const(ir, 1)), ir_const(ir, 0), target);
+		ir_exit(ir, next, EXIT_JUMP, 0);
+		return TRANSLATE_END;
+	case 'k':
+		ir_into1(ir, IR_MOV, IR_I64, 2, ir_const(ir, next));
+		ir_exit(ir, target, EXIT_CALL, next);
+		return TRANSLATE_END;
+	case 'e':
+		ir_exit_indirect(ir, 2, EXIT_RETURN, 0);
 		return TRANSLATE_END;
 	case 'd':
 		ir_into2(ir, IR_DIVU, IR_I64, 0, 0, 2);
@@ -418,6 +432,89 @@ START_TEST(regions_that_assume_wrongly_go)
 	ck_assert_uint_eq(run_with(100000, 4, 0), 33);
 	ck_assert_uint_eq(run_with(50, 3, 0), 49);
 	ck_assert(!is_region());
+}
+END_TEST
+
+/* A loop at 1, and the function that it calls at 16: of that, what is at 24 and takes more than fits in a region if r0 is odd, else WAY. Leaves 111 at least in r0, and adds 2 or what
+ * WAY does in each round but the first. */
+static void poke_large_function(const char *way)
+{
+	char large[112];
+
+	memset(large, 'i', 111);
+	large[111] = 'e';
+	poke(0, "ik\017z\xfex", 6);
+	poke(16, "o\010", 2);
+	poke(18, way, 3);
+	poke(24, large, sizeof large);
+}
+
+START_TEST(of_large_functions_regions_have_what_is_executed)
+{
+	start(_i, "");
+	poke_large_function("a\002e");
+	ck_assert_uint_eq(run_with(100000, 0, 0), 112 + 2 * 99999);
+	const struct Block *block = cache_find(base + 1, 0);
+	ck_assert_ptr_nonnull(block);
+	ck_assert(block->region && block->chosen);
+	ck_assert_uint_eq(block->ninsns, 5);
+	/* nothing counts any more: what is executed again is translated again, and the region is left on the way that it has not */
+	ck_assert_uint_eq(run_with(10, 0, 0), 112 + 2 * 9);
+	ck_assert(cache_find(base + 1, 0) == block);
+	/* it goes with the function's code */
+	poke(19, "\004", 1);
+	ck_assert_ptr_null(cache_find(base + 1, 0));
+	ck_assert_uint_eq(run_with(100000, 0, 0), 112 + 4 * 99999);
+}
+END_TEST
+
+START_TEST(regions_have_all_of_large_functions_that_is_executed)
+{
+	start(_i, "");
+	/* each way in turn */
+	poke_large_function("a\001e");
+	ck_assert_uint_eq(run_with(100000, 0, 0), 112 * 50000 + 1);
+	const struct Block *block = cache_find(base + 1, 0);
+	ck_assert_ptr_nonnull(block);
+	ck_assert(block->region);
+	ck_assert_uint_eq(block->ninsns, 5 + 112);
+}
+END_TEST
+
+START_TEST(regions_follow_what_is_executed)
+{
+	char large[111];
+
+	start(_i, "");
+	memset(large, 'i', 110);
+	large[110] = 'e';
+	poke(PAGE, "k\017z\xfex", 5);
+	poke(PAGE + 15, "o\010a\002e", 5);
+	poke(PAGE + 23, large, sizeof large);
+	/* begins with both ways, then takes one for long, then the other */
+	poke(0, "ir", 2);
+	ck_assert_uint_eq(run_with(10, base + PAGE, 0), 1 + 110 * 10);
+	poke(0, "iir", 3);
+	ck_assert_uint_eq(run_with(100000, base + PAGE, 0), 2 + 2 * 100000);
+	ck_assert(cache_find(base + PAGE, 0)->chosen);
+	ck_assert_uint_eq(cache_find(base + PAGE, 0)->ninsns, 5);
+	poke(0, "ir", 2);
+	ck_assert_uint_eq(run_with(100000, base + PAGE, 0), 1 + 110 * 100000);
+	ck_assert(cache_find(base + PAGE, 0)->chosen);
+	ck_assert_uint_eq(cache_find(base + PAGE, 0)->ninsns, 3 + 111);
+	/* once only */
+	poke(0, "iir", 3);
+	ck_assert_uint_eq(run_with(100000, base + PAGE, 0), 2 + 2 * 100000);
+	ck_assert_uint_eq(cache_find(base + PAGE, 0)->ninsns, 3 + 111);
+}
+END_TEST
+
+START_TEST(without_a_census_loops_that_call_large_functions_are_blocks)
+{
+	start(_i, ",census=off");
+	poke_large_function("a\002e");
+	ck_assert_uint_eq(run_with(100000, 0, 0), 112 + 2 * 99999);
+	ck_assert_uint_eq(statistics().regions, 0);
 }
 END_TEST
 
@@ -1063,6 +1160,9 @@ int main(void)
 	const struct { const TTest *test; unsigned variants; } tests[] = {
 		{ a_line_of_code_is_one_block, 1 }, { unknown_bytes_raise_with_exact_state, 1 }, { loops_are_chained, 1 }, { hot_loops_become_regions, 1 },
 		{ regions_that_assume_wrongly_go, 1 },
+		{ of_large_functions_regions_have_what_is_executed, 1 }, { regions_have_all_of_large_functions_that_is_executed, 1 },
+		{ regions_follow_what_is_executed, 1 },
+		{ without_a_census_loops_that_call_large_functions_are_blocks, 1 },
 		{ without_chaining_the_result_is_the_same, 1 }, { indirect_jumps_arrive, 1 }, { blocks_end_at_their_limit, 1 },
 		{ code_longer_than_a_page, 1 }, { an_instruction_reaches_into_the_next_page, 1 }, { executable_memory_ends, 1 },
 		{ memory_faults_are_exact, 1 }, { helpers_raise_with_exact_state, 1 }, { helpers_see_exact_state, 1 },

@@ -54,6 +54,7 @@ struct Block {
 	uint16_t ninsns, nexits;
 	uint8_t key;
 	bool region;                    /* a whole loop; its code is anywhere */
+	bool chosen;                    /* a region of what a census has shown (census.h) */
 	bool valid;                     /* false once invalidated: not found any more, nothing jumps to it */
 	bool lingers;                   /* not valid, but those who are in it may stay until its code changes */
 	Place incoming;                 /* cache.c: exits that are chained to it */
