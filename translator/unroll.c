@@ -153,14 +153,7 @@ static void redirect_way(void *data, unsigned at, Ref *now)
 /* Appends the copies for K, the only poll in the last. */
 static void append_chain(struct Pass *p, struct Ir *ir, const struct Known *k)
 {
-	unsigned mark = k->loop.head;
-
-	/* what is in front of the body's first mark belongs to the one before the loop */
-	while (mark && p->before.ins[mark].op != IR_MARK)
-		mark--;
 	for (unsigned left = k->most; left; left--) {
-		if (p->before.ins[mark].op == IR_MARK)
-			*ir_append(ir, IR_MARK, IR_I64) = p->before.ins[mark];
 		if (k->chain[left])
 			ir_emit_label(ir, k->chain[left] - 1);
 		unsigned from = ir->nins, n = from;
