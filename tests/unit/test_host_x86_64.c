@@ -572,6 +572,36 @@ START_TEST(late_values_at_faults)
 }
 END_TEST
 
+/* Flags of a comparison do not outlive a label: who comes there from elsewhere does not have them. */
+START_TEST(selections_behind_labels)
+{
+	start_host(HAS_ALL);
+	begin(0x1000);
+	unsigned head = ir_label(ir), out = ir_label(ir);
+	ir_select(ir, IR_I64, COND_LTU, 1, 2, 3, 4, 1);
+	ir_emit_label(ir, head);
+	ir_select(ir, IR_I64, COND_LTU, 5, 2, 3, 4, 6);
+	ir_brcond(ir, IR_I64, COND_EQ, 7, c(0), out);
+	ir_into2(ir, IR_SUB, IR_I64, 2, 2, c(10));
+	ir_into2(ir, IR_SUB, IR_I64, 7, 7, c(1));
+	ir_br(ir, head);
+	ir_emit_label(ir, out);
+	ir_exit(ir, 0x2000, EXIT_JUMP, 0);
+	struct Block *block = emit_with(&host_x86_64, NULL);
+	for (unsigned i = 0; i < 4; i++) {
+		cpu->x[1] = 1;
+		cpu->x[2] = i & 2 ? 13 : 18;
+		cpu->x[3] = 7;
+		cpu->x[4] = 40;
+		cpu->x[6] = 60;
+		cpu->x[7] = i & 1;
+		run(&host_x86_64, block);
+		ck_assert_uint_eq(cpu->x[1], 1);
+		ck_assert_uint_eq(cpu->x[5], i == 3 ? 40 : 60);
+	}
+}
+END_TEST
+
 /* What a late value is made of is assigned, and then somebody looks: so it is computed. */
 START_TEST(late_values_whose_start_is_gone)
 {
@@ -691,6 +721,7 @@ int main(void)
 	tcase_add_test(tests, carries_are_added);
 	tcase_add_test(tests, late_values_of_late_ones);
 	tcase_add_test(tests, late_values_at_faults);
+	tcase_add_test(tests, selections_behind_labels);
 	tcase_add_test(tests, late_values_whose_start_is_gone);
 	tcase_add_test(tests, products_in_pairs);
 	tcase_add_test(tests, rooms);

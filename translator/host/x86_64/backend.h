@@ -195,7 +195,7 @@ struct Gen {
 	const struct Recipe *late[MAX_LATE];    /* values that are late now */
 	unsigned nlate;
 	struct {
-		unsigned end;           /* hot offset behind the last selection, whose flags are still there, or UINT_MAX */
+		unsigned end;           /* hot offset behind the last selection, whose flags are still there if nothing was written since, or UINT_MAX */
 		uint8_t type, cond;     /* of its comparison */
 		Ref a, b;
 		enum Cc cc;

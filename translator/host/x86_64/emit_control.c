@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Code for marks, branches, exits, exceptions and polling. */
 #include <assert.h>
+#include <limits.h>
 
 #include "translator/host/x86_64/backend.h"
 
@@ -262,6 +263,7 @@ static void emit_label(struct Gen *g, struct Ins *ins)
 	if (g->n && !(ir_op_info[ins[-1].op].flags & OPF_EXIT) && !x86_to_label(g, ins->imm))
 		x86_enter_version(g, ins->imm);
 	g->labels[ins->imm] = asm_offset(g->as);
+	g->compared.end = UINT_MAX;     /* who comes from elsewhere has other flags */
 	g->pc_stored = 0;
 	x86_at_label(g, ins->imm);
 }
