@@ -150,18 +150,14 @@ static void redirect_way(void *data, unsigned at, Ref *now)
 	w->any = true;
 }
 
-/* Appends the copies for K, the only poll in the last. */
+/* Appends the copies for K. They keep their polls: a way out of one of them may lead to before the loop. */
 static void append_chain(struct Pass *p, struct Ir *ir, const struct Known *k)
 {
 	for (unsigned left = k->most; left; left--) {
 		if (k->chain[left])
 			ir_emit_label(ir, k->chain[left] - 1);
-		unsigned from = ir->nins, n = from;
 		append_round(p, ir, &k->loop);
-		for (unsigned i = from; i + 1 < ir->nins; i++)
-			if (ir->ins[i].op != IR_POLL || left == 1)
-				ir->ins[n++] = ir->ins[i];
-		ir->nins = n;
+		ir->nins--;             /* the branch back */
 	}
 	ir_br(ir, k->out - 1);
 }

@@ -230,6 +230,38 @@ START_TEST(loops_with_selections)
 }
 END_TEST
 
+/* Rounds that are written down without tests may be left for what is before the loop, in the unit or by way of others. */
+START_TEST(loops_of_known_rounds)
+{
+	for (unsigned out = 0; out < 2; out++) {
+		begin(HEAD);
+		unsigned outer = ir_label(ir), inner = ir_label(ir), branches;
+
+		ir_emit_label(ir, outer);
+		mark(HEAD);
+		ir_into1(ir, IR_MOV, IR_I64, 0, c(0));
+		ir_emit_label(ir, inner);
+		mark(HEAD + 4);
+		ir_poll(ir);
+		if (out)
+			ir_exit_cond(ir, IR_I64, COND_EQ, 1, 2, HEAD - 4);
+		else
+			ir_brcond(ir, IR_I64, COND_EQ, 1, 2, outer);
+		mark(HEAD + 8);
+		ir_into2(ir, IR_ADD, IR_I64, 0, 0, c(1));
+		mark(HEAD + 12);
+		ir_poll(ir);
+		ir_brcond(ir, IR_I64, COND_NE, 0, c(5), inner);
+		mark(HEAD + 16);
+		ir_exit(ir, HEAD + 20, EXIT_JUMP, 0);
+		branches = number_of(IR_BRCOND) + number_of(IR_EXITCOND);
+		ir_unroll(ir);
+		ck_assert_uint_eq(number_of(IR_BRCOND) + number_of(IR_EXITCOND), branches + 3);
+		ck_assert_uint_eq(polls_left(), 1);
+	}
+}
+END_TEST
+
 /* A function that calls itself: down at its calls, up at its returns, which lead to behind each of two calls. */
 START_TEST(recursion_polls_on_both_ways)
 {
@@ -378,6 +410,7 @@ int main(void)
 	tcase_add_test(all, returns_into_the_unit_need_none);
 	tcase_add_test(all, several_ways_into_a_loop);
 	tcase_add_test(all, loops_with_selections);
+	tcase_add_test(all, loops_of_known_rounds);
 	tcase_add_test(all, recursion_polls_on_both_ways);
 	tcase_add_test(all, ways_out);
 	tcase_add_test(all, random_units_poll_in_each_cycle);
