@@ -11,7 +11,7 @@
 
 const struct Host *host;
 
-enum { DEFAULT_MAX_INSNS = 128, DEFAULT_HEAT = 8192 };
+enum { DEFAULT_MAX_INSNS = 128, DEFAULT_HEAT = 16384 };
 #define ALL "all"               /* the option for all switches at once */
 
 /* What -accel NAME,key=value sets. */
@@ -32,7 +32,7 @@ static const struct Setting {
 #define TECHNIQUE(member, name, help, asks) { name, "on|off  " help " (default on)", SWITCH, offsetof(struct Settings, member), 0, 0 },
 #include "translator/techniques.def"
 #undef TECHNIQUE
-	{ "heat", "N  times that a branch back is taken before its loop is hot, 2 to 65536 (default 8192)", NUMBER,
+	{ "heat", "N  times that a branch back is taken before its loop is hot, 2 to 65536 (default 16384)", NUMBER,
 	  offsetof(struct Settings, heat), 2, 65536 },
 	{ "cache", "N  size of the code cache in MiB, 1 to 1024 (default 128)", NUMBER,
 	  offsetof(struct Settings, cache_mib), 1, 1024 },

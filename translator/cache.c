@@ -563,6 +563,8 @@ void cache_flush_all(void)
 	instrument_flush();
 }
 
+uint64_t cache_translated(void) { return cache.statistics.blocks; }
+
 void cache_statistics(struct CacheStatistics *statistics)
 {
 	cache_lock();

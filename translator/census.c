@@ -117,6 +117,16 @@ bool census_is_outdated(const struct Block *region)
 	return candidate_of(region->pc)->renewed = true;
 }
 
+bool census_waits(uint64_t head)
+{
+	struct Candidate *candidate = &candidates[heat_index(head) % G_N_ELEMENTS(candidates)];
+
+	if (candidate->head != head || !candidate->times || candidate->times + 1 >= LONG)
+		return false;
+	candidate->times++;
+	return true;
+}
+
 bool census_begin(uint64_t head, uint32_t key)
 {
 	if (++candidate_of(head)->times < LONG || goes_first())

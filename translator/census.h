@@ -9,6 +9,9 @@
 enum CensusState { CENSUS_NONE, CENSUS_RUNS, CENSUS_DONE };
 enum CensusState census_state(struct Cpu *cpu, uint64_t head);
 
+/* Whether the loop of HEAD, which was found too large before, is not yet to have a census: so it need not be searched again. */
+bool census_waits(uint64_t head);
+
 /* From now on counts for the loop of HEAD under KEY, beginning with the block at its head. False: first comes another loop; HEAD's may ask when it is hot again. */
 bool census_begin(uint64_t head, uint32_t key);
 /* Adds the block at PC, if there is room, and counts it too. What has been translated there is forgotten; but regions that another census has made stay, and so what they

@@ -671,7 +671,7 @@ bool region_decode(struct Ir *ir, struct Arena *scratch, struct Cpu *cpu, uint64
 	s.nstale = 0;
 	enum CensusState state = census_state(cpu, s.head);
 	s.counted = state == CENSUS_DONE;
-	*later = state == CENSUS_RUNS;
+	*later = state == CENSUS_RUNS || (state == CENSUS_NONE && translator.census && census_waits(s.head));
 	if (*later)
 		return false;
 	bool found = find(&s);
@@ -726,6 +726,20 @@ bool region_given_up(uint64_t head)
 	unsigned slot = heat_index(head) % G_N_ELEMENTS(given_up);
 
 	return given_up[slot].head == head && given_up[slot].generation == cache_generation();
+}
+
+bool region_waits(uint64_t head, uint64_t translated)
+{
+	enum { NEW = 16, TIMES = 3 };   /* translations since the loop was hot before; how often it may wait */
+	static struct Loop { uint64_t head, translated; unsigned times; } loops[256];
+	struct Loop *loop = &loops[heat_index(head) % G_N_ELEMENTS(loops)];
+	uint64_t before = loop->translated;
+	bool known = loop->head == head;
+
+	if (!known)
+		*loop = (struct Loop){ .head = head };
+	loop->translated = translated;
+	return known && translated - before > NEW && loop->times++ < TIMES;
 }
 
 bool region_head(uint64_t pc, uint32_t key, struct Arena *arena, uint64_t *head)

@@ -20,4 +20,8 @@ void region_give_up(uint64_t head);
 void region_retry(uint64_t head);
 bool region_given_up(uint64_t head);
 
+/* Whether the hot loop of HEAD is to stay blocks until it is hot again, because the program still comes to new code all the time: TRANSLATED blocks and regions by now. Such
+ * a loop of a program's start is likely to end soon. Under the translation lock. */
+bool region_waits(uint64_t head, uint64_t translated);
+
 #endif

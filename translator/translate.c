@@ -219,9 +219,12 @@ void translate_region(struct Cpu *cpu, struct Block *block)
 			old = NULL;
 		}
 		bool wanted = !r.later && !region_given_up(r.pc) && !(old && old->region);
+		bool starting = wanted && region_waits(r.pc, cache_translated());
 		if (wanted && translator.assume && !assume_seen(cpu, r.pc, r.key)) {
 			r.later = true;
 			hot_soon(cpu, r.pc);
+		} else if (starting) {
+			r.later = true;
 		} else if (wanted && translate_locked(&r, &result)) {
 			if (old)
 				cache_forget(old);

@@ -70,6 +70,7 @@ void cache_forget_entry(struct Block *block);           /* the same, but cpus th
 void cache_forget_containing(uint64_t addr);            /* the same for all blocks, but regions, made of the guest byte at ADDR */
 void cache_commit_common(const struct CodeBuffer *buf); /* after Host.init: what it wrote stays for ever */
 uint64_t cache_generation(void);                        /* changes when all blocks are forgotten */
+uint64_t cache_translated(void);                        /* blocks and regions so far */
 uint64_t cache_changes(void);                           /* changes with each cache_invalidate() and cache_flush(), which this thread may call by way of a plugin */
 void cache_chain(struct ExitSite *site, struct Block *target);  /* takes the lock itself */
 void cache_flush_all(void);                             /* all cpus stopped */

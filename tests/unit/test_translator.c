@@ -13,6 +13,7 @@
 #include "tests/unit/suite.h"
 #include "translator/host/host.h"
 #include "translator/kept.h"
+#include "translator/region.h"
 #include "translator/translate.h"
 #include "translator/translator.h"
 
@@ -1155,6 +1156,20 @@ START_TEST(slots_are_zero_and_apart)
 }
 END_TEST
 
+/* Loops of a program's start wait, but not for ever; those of a program that has settled do not. */
+START_TEST(loops_wait_while_code_is_new)
+{
+	ck_assert(!region_waits(0x7770000, 1000));
+	ck_assert(!region_waits(0x7770000, 1016));
+	for (unsigned i = 1; i <= 3; i++)
+		ck_assert(region_waits(0x7770000, 1016 + 17 * i));
+	ck_assert(!region_waits(0x7770000, 5000));
+	ck_assert(!region_waits(0x7770010, 5000));
+	ck_assert(region_waits(0x7770010, 5017));
+	ck_assert(!region_waits(0x7770010, 5018));
+}
+END_TEST
+
 int main(void)
 {
 	const struct { const TTest *test; unsigned variants; } tests[] = {
@@ -1173,7 +1188,7 @@ int main(void)
 		{ endless_loops_are_interrupted, G_N_ELEMENTS(endless) }, { probed_loops_are_interrupted, G_N_ELEMENTS(endless) },
 		{ probes_run_once_for_each_instruction, 1 }, { exclusive_sections_are_alone, 1 },
 		{ later_sections_run_before_the_loop_goes_round, 1 }, { later_sections_of_a_thread_without_cpu_are_its_own, 1 },
-		{ cpus_take_the_smallest_index, 1 }, { slots_are_zero_and_apart, 1 },
+		{ loops_wait_while_code_is_new, 1 }, { cpus_take_the_smallest_index, 1 }, { slots_are_zero_and_apart, 1 },
 	};
 	Suite *suite = suite_create("translator");
 	TCase *tc = tcase_create("hosts");

@@ -193,7 +193,8 @@ static void emit_unit(struct Gen *g)
 
 	x86_allocate_begin(g);
 	fuse_extensions(g);
-	x86_emit_trusted(g);
+	if (g->trusted)
+		x86_emit_trusted(g);
 	for (g->n = 0; g->n < ir->nins; g->n++) {
 		unsigned from = g->n;
 		if (ir->ins[g->n].op == IR_MARK) {

@@ -434,6 +434,9 @@ static bool is_worth_it(const struct Ir *ir)
 	enum { SOME = 8 };
 	unsigned count = 0;
 
+	/* most blocks are shorter; what adds words has two instructions of the guest for each */
+	if (!ir->nlabels && ir->ninsns < 2 * SOME)
+		return false;
 	for (unsigned n = 0; n < ir->nins; n++)
 		count += ir->ins[n].op == IR_SEXT32;
 	return ir->nins <= MAX_INS && count >= (ir->nlabels ? 1 : SOME);
@@ -517,8 +520,6 @@ void x86_emit_trusted(struct Gen *g)
 		{ .kind = ARG_CPU }, { .kind = ARG_VALUE, .value = g->ir->pc }, { .kind = ARG_VALUE, .value = g->ir->key },
 	};
 
-	if (!g->trusted)
-		return;
 	assume_compared(g->ir, g->trusted);
 	x86_begin_cold(g);
 	uint32_t failed = asm_offset(g->as);
