@@ -6,6 +6,7 @@
 
 #include "translator/constants.h"
 #include "translator/loops.h"
+#include "translator/region.h"
 #include "translator/statistics.h"
 #include "translator/translate.h"
 
@@ -186,6 +187,8 @@ void assume_failed(struct Cpu *cpu, uint64_t pc, uint64_t key)
 	struct Block *block = cache_find(pc, key);
 	if (block && block->region)
 		cache_forget_entry(block);
+	/* branches back that are not in it may have given up counting while it was there */
+	region_retry(pc);
 	cache_unlock();
 }
 

@@ -436,6 +436,32 @@ START_TEST(regions_that_assume_wrongly_go)
 }
 END_TEST
 
+START_TEST(regions_that_assume_wrongly_come_back)
+{
+	struct Cpu *cpu;
+
+	start(_i, ",heat=64");
+	poke(0, "a\144dz\xfdx", 6);
+	poke(64, "j\xc0", 2);
+	ck_assert_uint_eq(run_with(1000, 3, 0), 49);
+	ck_assert(is_region());
+	/* a branch back that is not in it is hot, too: it need not count any more */
+	for (unsigned i = 0; i < 100; i++) {
+		cpu = new_cpu();
+		cpu->pc = base + 64;
+		registers(cpu)[1] = 1;
+		registers(cpu)[2] = 3;
+		cpu_run(cpu);
+		cpu_free(cpu);
+	}
+	ck_assert(is_region());
+	ck_assert_uint_eq(run_with(50, 4, 0), 33);
+	ck_assert(!is_region());
+	ck_assert_uint_eq(run_with(1000, 4, 0), 33);
+	ck_assert(is_region());
+}
+END_TEST
+
 /* A loop at 1, and the function that it calls at 16: of that, what is at 24 and takes more than fits in a region if r0 is odd, else WAY. Leaves 111 at least in r0, and adds 2 or what
  * WAY does in each round but the first. */
 static void poke_large_function(const char *way)
@@ -1174,7 +1200,7 @@ int main(void)
 {
 	const struct { const TTest *test; unsigned variants; } tests[] = {
 		{ a_line_of_code_is_one_block, 1 }, { unknown_bytes_raise_with_exact_state, 1 }, { loops_are_chained, 1 }, { hot_loops_become_regions, 1 },
-		{ regions_that_assume_wrongly_go, 1 },
+		{ regions_that_assume_wrongly_go, 1 }, { regions_that_assume_wrongly_come_back, 1 },
 		{ of_large_functions_regions_have_what_is_executed, 1 }, { regions_have_all_of_large_functions_that_is_executed, 1 },
 		{ regions_follow_what_is_executed, 1 },
 		{ without_a_census_loops_that_call_large_functions_are_blocks, 1 },
