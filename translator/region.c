@@ -80,8 +80,8 @@ struct Search {
 	bool counted;                   /* there has been a census */
 	unsigned rare;                  /* rounds of the loop in which a block is to be executed once */
 	bool limited;                   /* there was no room for something that the loop calls */
-	uint64_t stale[MAX_PIECES + MAX_CALLEE_PIECES]; /* such jumps whose translations are to be forgotten */
-	unsigned nstale;
+	struct { uint64_t pc, target; bool stale; } asked[MAX_PIECES + MAX_CALLEE_PIECES]; /* such jumps; stale: their translations are to be forgotten */
+	unsigned nasked;
 	struct Piece piece[MAX_PIECES + MAX_CALLEE_PIECES];
 	struct Context context[MAX_CONTEXTS];
 	unsigned npieces, ncontexts;
@@ -189,21 +189,22 @@ static bool charge(struct Search *s, unsigned context, uint64_t pc, unsigned nin
 
 /* -- the search ----------------------------------------------------------------------------------------------------- */
 
-/* Where the indirect jump at PC leads to nearly always, or 0. */
+/* Where the indirect jump at PC leads to nearly always, or 0. Each jump is asked for once, however often the search comes to it. */
 static uint64_t usual_target(struct Search *s, uint64_t pc)
 {
 	uint64_t target;
 	bool stale = false;
 
-	/* who asks for it again in the same search is not to be told what has been seen since */
-	for (unsigned i = 0; s->later && i < s->nstale; i++)
-		if (s->stale[i] == pc)
-			return 0;
-	if (s->nstale == G_N_ELEMENTS(s->stale))
+	/* asked again, it would tell what has been seen since, or take the place of another: a loop that has both might ask for ever */
+	for (unsigned i = 0; i < s->nasked; i++)
+		if (s->asked[i].pc == pc)
+			return s->asked[i].target;
+	if (s->nasked == G_N_ELEMENTS(s->asked))
 		return 0;
 	s->later |= !site_target(s->cpu, pc, &target, &stale);
-	if (stale)
-		s->stale[s->nstale++] = pc;
+	s->asked[s->nasked].pc = pc;
+	s->asked[s->nasked].target = target;
+	s->asked[s->nasked++].stale = stale;
 	return target;
 }
 
@@ -668,15 +669,16 @@ bool region_decode(struct Ir *ir, struct Arena *scratch, struct Cpu *cpu, uint64
 	s.key = ir->key;
 	s.cpu = cpu;
 	s.later = false;
-	s.nstale = 0;
+	s.nasked = 0;
 	enum CensusState state = census_state(cpu, s.head);
 	s.counted = state == CENSUS_DONE;
 	*later = state == CENSUS_RUNS || (state == CENSUS_NONE && translator.census && census_waits(s.head));
 	if (*later)
 		return false;
 	bool found = find(&s);
-	for (unsigned i = 0; i < s.nstale; i++)
-		cache_forget_containing(s.stale[i]);
+	for (unsigned i = 0; i < s.nasked; i++)
+		if (s.asked[i].stale)
+			cache_forget_containing(s.asked[i].pc);
 	if (state == CENSUS_NONE && !found && s.limited && !s.later && translator.census)
 		survey(&s);
 	*later = s.later;

@@ -545,6 +545,41 @@ START_TEST(without_a_census_loops_that_call_large_functions_are_blocks)
 }
 END_TEST
 
+/* Whether the translator keeps what it knows of the indirect jumps at A and B in one place. */
+static bool share_a_site(unsigned a, unsigned b)
+{
+	const uint64_t factor = 0x9e3779b97f4a7c15ull;
+
+	return (base + a) * factor >> (64 - SITES_BITS) == (base + b) * factor >> (64 - SITES_BITS);
+}
+
+START_TEST(jumps_that_share_a_place_do_not_delay_regions)
+{
+	enum { FUNCTION = 110 };
+	unsigned one = 13, other;
+
+	start(_i, ",heat=64");
+	/* a jump in the loop and one in the function that it calls twice */
+	for (;; one++) {
+		ck_assert_msg(one < FUNCTION - 2, "no two jumps share a place");
+		for (other = FUNCTION + 5; other <= FUNCTION + 127 && !share_a_site(one, other); other++)
+			;
+		if (other <= FUNCTION + 127)
+			break;
+	}
+	/* both are executed once; the loop: k z from 1 to 8 */
+	poke(0, "ik", 2);
+	poke(2, (char []){ FUNCTION - 1, 'o', one - 1 - 3, 'k', FUNCTION - 5, 'z', -6 }, 7);
+	poke(one - 1, "ir", 2);
+	poke(FUNCTION, (char []){ 'o', other - FUNCTION, 'e' }, 3);
+	poke(other, "r", 1);
+	ck_assert_uint_eq(run_with(2000, 0, 0), 2);
+	const struct Block *block = cache_find(base + 1, 0);
+	ck_assert_ptr_nonnull(block);
+	ck_assert(block->region);
+}
+END_TEST
+
 START_TEST(loops_are_chained)
 {
 	start(_i, ",regions=off");
@@ -1202,7 +1237,7 @@ int main(void)
 		{ a_line_of_code_is_one_block, 1 }, { unknown_bytes_raise_with_exact_state, 1 }, { loops_are_chained, 1 }, { hot_loops_become_regions, 1 },
 		{ regions_that_assume_wrongly_go, 1 }, { regions_that_assume_wrongly_come_back, 1 },
 		{ of_large_functions_regions_have_what_is_executed, 1 }, { regions_have_all_of_large_functions_that_is_executed, 1 },
-		{ regions_follow_what_is_executed, 1 },
+		{ regions_follow_what_is_executed, 1 }, { jumps_that_share_a_place_do_not_delay_regions, 1 },
 		{ without_a_census_loops_that_call_large_functions_are_blocks, 1 },
 		{ without_chaining_the_result_is_the_same, 1 }, { indirect_jumps_arrive, 1 }, { blocks_end_at_their_limit, 1 },
 		{ code_longer_than_a_page, 1 }, { an_instruction_reaches_into_the_next_page, 1 }, { executable_memory_ends, 1 },
