@@ -478,6 +478,14 @@ void ir_if_convert(struct Ir *ir, bool (*hard)(uint64_t pc, unsigned cost))
 	ir_drop_unreachable(ir);
 }
 
+static bool is_among(uint64_t pc, const uint64_t *pcs, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (pcs[i] == pc)
+			return true;
+	return false;
+}
+
 unsigned ir_if_questions(struct Ir *ir, uint64_t *pcs, unsigned max)
 {
 	struct Pass p = { .hard = NULL };
@@ -486,7 +494,7 @@ unsigned ir_if_questions(struct Ir *ir, uint64_t *pcs, unsigned max)
 
 	begin(&p, ir);
 	for (unsigned i = 0; i < p.nold && n < max; i++)
-		if (p.old[i].op == IR_BRCOND && plan_for(&p, i, &plan) == IF_HARD)
+		if (p.old[i].op == IR_BRCOND && plan_for(&p, i, &plan) == IF_HARD && !is_among(pc_of(&p, i), pcs, n))
 			pcs[n++] = pc_of(&p, i);
 	return n;
 }

@@ -521,6 +521,10 @@ START_TEST(what_could_be_asked)
 	ck_assert_uint_eq(ir_if_questions(ir, pcs, 4), 1);
 	ck_assert_uint_eq(pcs[0], 0x1000);
 	ck_assert_uint_eq(ir_if_questions(ir, pcs, 0), 0);
+	/* one branch in two places, once */
+	mark(0x1000);
+	two_sides(COND_EQ, 3, 4, set_three, set_four, NULL);
+	ck_assert_uint_eq(ir_if_questions(ir, pcs, 4), 1);
 	begin(0x1000);
 	branch(IR_I64, COND_LTU, 3, 4);
 	set_five();
