@@ -81,7 +81,7 @@ enum CensusState census_state(struct Cpu *cpu, uint64_t head)
 	if (!census_is_of(head))
 		return CENSUS_NONE;
 	census.waiting = 0;
-	return is_enough(cpu) || ++census.tries == TRIES ? CENSUS_DONE : CENSUS_RUNS;
+	return is_enough(cpu) || ++census.tries >= TRIES ? CENSUS_DONE : CENSUS_RUNS;
 }
 
 /* Whether the loop that is hot must wait for the other. That may never be hot again, or is so seldom that the time goes elsewhere. */

@@ -6,8 +6,6 @@
  * of either kind is easy for processors. */
 #include "translator/predict.h"
 
-
-
 enum {
 	NBRANCHES = 64,                 /* direct-mapped */
 	OWN_BITS = 8, ALL_BITS = 12,    /* of history */
