@@ -52,6 +52,7 @@ struct Way {
 /* A block of the search. */
 struct Piece {
 	uint64_t pc, size;              /* guest bytes */
+	uint64_t hash;                  /* of these */
 	unsigned ninsns;
 	uint8_t context;
 	uint8_t nways;
@@ -255,6 +256,15 @@ static unsigned piece_insns(const struct Search *s)
 	return s->counted ? translator.max_insns : MAX_PIECE_INSNS;
 }
 
+static uint64_t hash_bytes(const uint8_t *bytes, size_t size)
+{
+	uint64_t hash = 0xcbf29ce484222325ull;
+
+	while (size--)
+		hash = (hash ^ *bytes++) * 0x100000001b3ull;
+	return hash;
+}
+
 /* Adds the block at WAY to the search if it can be decoded and there is room. */
 static void scan(struct Search *s, struct Way at)
 {
@@ -276,6 +286,7 @@ static void scan(struct Search *s, struct Way at)
 	}
 	struct Piece *piece = &s->piece[s->npieces++];
 	*piece = (struct Piece){ .pc = at.pc, .context = at.context, .size = size, .ninsns = ir->ninsns };
+	piece->hash = hash_bytes(s->code.bytes, size);
 	for (unsigned i = 0, exit = 0; i < ir->nins; i++) {
 		struct Way way;
 		if (!is_exit(&ir->ins[i]))
@@ -697,8 +708,11 @@ bool region_decode(struct Ir *ir, struct Arena *scratch, struct Cpu *cpu, uint64
 		if (piece->labelled)
 			ir_emit_label(ir, piece->label);
 		unsigned from = ir->nins;
-		if (decode_block(ir, &s.code, piece->ninsns, false) != piece->size)
+		if (decode_block(ir, &s.code, piece->ninsns, false) != piece->size || hash_bytes(s.code.bytes, piece->size) != piece->hash) {
+			/* written meanwhile, by way of another mapping of the same memory */
+			*later = true;
 			return false;
+		}
 		redirect(ir, &s, piece, from);
 	}
 	found = !translator.if_convert || knows_branches(ir, &s);

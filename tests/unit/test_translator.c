@@ -164,12 +164,21 @@ static bool has_code[PAGES], guarded[PAGES];
 static atomic_uint interrupts, breakpoints;
 static atomic_bool stop;
 
+/* If not 0, the byte there is one of two, each time it is fetched the other: somebody writes it by way of another mapping. */
+static uint64_t changing;
+static uint8_t changes_to[2];
+
 static size_t fetch(uint64_t addr, void *buf, size_t len)
 {
 	if (addr < base || addr >= executable_end)
 		return 0;
 	len = MIN(len, executable_end - addr);
 	memcpy(buf, (const void *)(uintptr_t)addr, len);
+	if (changing && changing - addr < len) {
+		uint8_t now = changes_to[0];
+		((uint8_t *)buf)[changing - addr] = changes_to[0] = changes_to[1];
+		changes_to[1] = now;
+	}
 	return len;
 }
 
@@ -542,6 +551,26 @@ START_TEST(without_a_census_loops_that_call_large_functions_are_blocks)
 	poke_large_function("a\002e");
 	ck_assert_uint_eq(run_with(100000, 0, 0), 112 + 2 * 99999);
 	ck_assert_uint_eq(statistics().regions, 0);
+}
+END_TEST
+
+START_TEST(regions_are_of_one_version_of_changing_code)
+{
+	start(_i, ",heat=64");
+	/* the jump at 2 leads to 8 or to 16 */
+	poke(0, "a\002j\006", 4);
+	poke(8, "iij\016", 4);
+	poke(16, "j\010", 2);
+	poke(24, "z\xe8x", 3);
+	changing = base + 3;
+	memcpy(changes_to, "\006\016", 2);
+	run_with(1000, 0, 0);
+	changing = 0;
+	/* whichever is found unchanged later does what it says */
+	poke(3, "\016", 1);
+	ck_assert_uint_eq(run_with(10, 0, 0), 20);
+	poke(3, "\006", 1);
+	ck_assert_uint_eq(run_with(10, 0, 0), 40);
 }
 END_TEST
 
@@ -1238,6 +1267,7 @@ int main(void)
 		{ regions_that_assume_wrongly_go, 1 }, { regions_that_assume_wrongly_come_back, 1 },
 		{ of_large_functions_regions_have_what_is_executed, 1 }, { regions_have_all_of_large_functions_that_is_executed, 1 },
 		{ regions_follow_what_is_executed, 1 }, { jumps_that_share_a_place_do_not_delay_regions, 1 },
+		{ regions_are_of_one_version_of_changing_code, 1 },
 		{ without_a_census_loops_that_call_large_functions_are_blocks, 1 },
 		{ without_chaining_the_result_is_the_same, 1 }, { indirect_jumps_arrive, 1 }, { blocks_end_at_their_limit, 1 },
 		{ code_longer_than_a_page, 1 }, { an_instruction_reaches_into_the_next_page, 1 }, { executable_memory_ends, 1 },
