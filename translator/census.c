@@ -27,12 +27,12 @@ static struct {
 	unsigned waiting;               /* times that others were hot since this one was */
 } census;
 
-/* Loops that would have one; a later one may take the place. */
+/* Loops that would have one, by heat_index(); a later one may take the place. It is hot with the other then, too, so that few share one. */
 static struct Candidate {
 	uint64_t head;
 	unsigned times;                 /* that it was hot */
 	bool renewed;                   /* it has had a second one */
-} candidates[64];
+} candidates[HEAT_COUNT];
 
 static uint64_t *count_of(const struct Cpu *cpu, unsigned i)
 {
@@ -103,7 +103,7 @@ bool census_delays(const struct Cpu *cpu, uint64_t head)
 
 static struct Candidate *candidate_of(uint64_t head)
 {
-	struct Candidate *candidate = &candidates[heat_index(head) % G_N_ELEMENTS(candidates)];
+	struct Candidate *candidate = &candidates[heat_index(head)];
 
 	if (candidate->head != head)
 		*candidate = (struct Candidate){ .head = head };
@@ -119,7 +119,7 @@ bool census_is_outdated(const struct Block *region)
 
 bool census_waits(uint64_t head)
 {
-	struct Candidate *candidate = &candidates[heat_index(head) % G_N_ELEMENTS(candidates)];
+	struct Candidate *candidate = &candidates[heat_index(head)];
 
 	if (candidate->head != head || !candidate->times || candidate->times + 1 >= LONG)
 		return false;

@@ -471,18 +471,23 @@ START_TEST(regions_that_assume_wrongly_come_back)
 }
 END_TEST
 
-/* A loop at 1, and the function that it calls at 16: of that, what is at 24 and takes more than fits in a region if r0 is odd, else WAY. Leaves 111 at least in r0, and adds 2 or what
- * WAY does in each round but the first. */
-static void poke_large_function(const char *way)
+/* A loop at AT + 1, and the function that it calls at AT + 16: of that, what is at AT + 24 and takes more than fits in a region if r0 is odd, else WAY. Leaves 111 at least in r0, and
+ * adds 2 or what WAY does in each round but the first. */
+static void poke_large_function_at(unsigned at, const char *way)
 {
 	char large[112];
 
 	memset(large, 'i', 111);
 	large[111] = 'e';
-	poke(0, "ik\017z\xfex", 6);
-	poke(16, "o\010", 2);
-	poke(18, way, 3);
-	poke(24, large, sizeof large);
+	poke(at, "ik\017z\xfex", 6);
+	poke(at + 16, "o\010", 2);
+	poke(at + 18, way, 3);
+	poke(at + 24, large, sizeof large);
+}
+
+static void poke_large_function(const char *way)
+{
+	poke_large_function_at(0, way);
 }
 
 START_TEST(of_large_functions_regions_have_what_is_executed)
@@ -542,6 +547,32 @@ START_TEST(regions_follow_what_is_executed)
 	poke(0, "iir", 3);
 	ck_assert_uint_eq(run_with(100000, base + PAGE, 0), 2 + 2 * 100000);
 	ck_assert_uint_eq(cache_find(base + PAGE, 0)->ninsns, 3 + 111);
+}
+END_TEST
+
+/* Two loops that are hot in turn, of which little more is known than of one. */
+START_TEST(each_large_loop_has_a_census)
+{
+	unsigned at[2] = { 0, PAGE };
+
+	start(_i, ",heat=64");
+	while (heat_index(base + at[1] + 1) % 64 != heat_index(base + 1) % 64 || heat_index(base + at[1] + 1) == heat_index(base + 1))
+		at[1]++;
+	for (unsigned k = 0; k < 2; k++)
+		poke_large_function_at(at[k], "a\002e");
+	for (unsigned i = 0; i < 100; i++) {
+		struct Cpu *cpu = new_cpu();
+		cpu->pc = base + at[i % 2];
+		registers(cpu)[1] = 70;
+		cpu_run(cpu);
+		ck_assert_uint_eq(registers(cpu)[0], 112 + 2 * 69);
+		cpu_free(cpu);
+	}
+	for (unsigned k = 0; k < 2; k++) {
+		const struct Block *block = cache_find(base + at[k] + 1, 0);
+		ck_assert_ptr_nonnull(block);
+		ck_assert(block->region && block->chosen);
+	}
 }
 END_TEST
 
@@ -1266,7 +1297,7 @@ int main(void)
 		{ a_line_of_code_is_one_block, 1 }, { unknown_bytes_raise_with_exact_state, 1 }, { loops_are_chained, 1 }, { hot_loops_become_regions, 1 },
 		{ regions_that_assume_wrongly_go, 1 }, { regions_that_assume_wrongly_come_back, 1 },
 		{ of_large_functions_regions_have_what_is_executed, 1 }, { regions_have_all_of_large_functions_that_is_executed, 1 },
-		{ regions_follow_what_is_executed, 1 }, { jumps_that_share_a_place_do_not_delay_regions, 1 },
+		{ regions_follow_what_is_executed, 1 }, { each_large_loop_has_a_census, 1 }, { jumps_that_share_a_place_do_not_delay_regions, 1 },
 		{ regions_are_of_one_version_of_changing_code, 1 },
 		{ without_a_census_loops_that_call_large_functions_are_blocks, 1 },
 		{ without_chaining_the_result_is_the_same, 1 }, { indirect_jumps_arrive, 1 }, { blocks_end_at_their_limit, 1 },
