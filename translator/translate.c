@@ -95,6 +95,9 @@ static bool decode(struct Ir *ir, struct Request *r, uint32_t *size)
 	return *size != 0;
 }
 
+/* Guest instructions of a block in which there is less to be gained than looking takes. */
+enum { SHORT = 2 };
+
 /* Translates to a block in the room BUF. NULL: RESULT says why, and nothing has been taken. */
 static struct Block *build(struct Request *r, struct CodeBuffer *buf, enum EmitResult *result)
 {
@@ -130,7 +133,7 @@ static struct Block *build(struct Request *r, struct CodeBuffer *buf, enum EmitR
 		ir_drop_polls(ir);
 		checked(ir, "polls");
 	}
-	if (translator.optimise) {
+	if (translator.optimise && (r->region || instrument_active() || ir->ninsns > SHORT)) {
 		ir_optimise(ir);
 		checked(ir, "optimise");
 	}
