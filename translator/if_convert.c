@@ -467,7 +467,7 @@ void ir_if_convert(struct Ir *ir, bool (*hard)(uint64_t pc, unsigned cost))
 	for (unsigned i = 0; i < p.nold; i++) {
 		if (p.wanted[i])
 			place_label(ir, p.wanted[i] - 1);
-		if (plans->branch == i && n) {
+		if (n && plans->branch == i) {
 			convert(&p, plans);
 			plans++;
 			n--;
