@@ -528,7 +528,7 @@ START_TEST(late_values_at_faults)
 	static struct TestCpu want;
 
 	start_host(HAS_ALL);
-	for (unsigned way = 0; way < 4; way++) {
+	for (unsigned way = 0; way < 5; way++) {
 		begin(0x1000);
 		unsigned head = ir_label(ir);
 		ir_emit_label(ir, head);
@@ -543,13 +543,19 @@ START_TEST(late_values_at_faults)
 			ir_into2(ir, IR_SHL, IR_I64, 3, 4, c(1));
 			ir_setcond(ir, IR_I64, COND_LTU, 3, way == 1 ? 2 : 3, way == 1 ? 3 : 2);
 			break;
+		case 3:         /* what is made in two steps is made of what is late before the second, and with what is late behind it */
+			ir_into2(ir, IR_SHL, IR_I64, 1, 2, c(3));
+			ir_into2(ir, IR_SHL, IR_I64, 2, 2, c(1));
+			ir_into2(ir, IR_ADD, IR_I64, 1, 1, 6);
+			ir_into2(ir, IR_SHL, IR_I64, 6, 6, c(1));
+			break;
 		default:        /* in words, by the sign, with a constant */
 			ir_setcond(ir, IR_I32, COND_LE, 3, 4, c(-7));
 			ir_into2(ir, IR_SHL, IR_I64, 4, 4, c(9));
 		}
 		ir_mark(ir, 0x1004, "\1\0\0", 4);
 		ir_load(ir, IR_I64, MEM_64, 7, 10, 0);
-		for (unsigned i = 1; i < 5; i++)
+		for (unsigned i = 1; i < 7; i++)
 			ir_into2(ir, IR_ADD, IR_I64, i, 7, c(i));
 		ir_brcond(ir, IR_I64, COND_NE, 9, c(0), head);
 		ir_exit(ir, 0x2000, EXIT_JUMP, 0);

@@ -232,6 +232,7 @@ static bool follow(struct Search *s, unsigned n, struct Recipe *recipe, Ref inde
 	struct Ir *ir = s->ir;
 	Ref d = recipe->d;
 	bool gone = false;              /* what it is made of */
+	bool passed = false;            /* by something late that it is made of: no step may follow, which would be computed behind that */
 
 	for (unsigned i = n + 1; i < ir->nins && i <= n + REACH - 2; i++) {
 		struct Ins ins = ir->ins[i];
@@ -252,7 +253,7 @@ static bool follow(struct Search *s, unsigned n, struct Recipe *recipe, Ref inde
 				change(c, i, &ins);
 			} else if (address && as_address(ir, recipe, index == REF_NONE ? recipe->start : index, &ins)) {
 				change(c, i, &ins);
-			} else if (ins.d == d && !ins.spare && compose(ir, recipe, d, &ins)) {
+			} else if (ins.d == d && !ins.spare && !passed && compose(ir, recipe, d, &ins)) {
 				ins.spare = LATE;
 				ins.imm = s->g->nrecipes + c->n;
 				change(c, i, &ins);
@@ -266,7 +267,8 @@ static bool follow(struct Search *s, unsigned n, struct Recipe *recipe, Ref inde
 			*end = i;
 			return true;
 		}
-		gone |= ins.d != REF_NONE && !(ins.spare & LATE) && (names(recipe, ins.d) || ins.d == index);
+		if (ins.d != REF_NONE && (names(recipe, ins.d) || ins.d == index))
+			*(ins.spare & LATE ? &passed : &gone) = true;
 	}
 	return false;
 }
@@ -379,7 +381,7 @@ void x86_find_late(struct Gen *g)
 
 /* -- emission ------------------------------------------------------------------------------------------------------------------------ */
 
-/* In the order in which they became late: one may name what became late behind it. */
+/* In the order in which they became late or got their last step: one may name what became late behind it. */
 static void drop(struct Gen *g, unsigned i)
 {
 	g->nlate--;
