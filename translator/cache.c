@@ -27,6 +27,7 @@ enum {
 	CODE_ALIGN = 4,                 /* hosts that want more align by themselves */
 	SMALLEST_BLOCK = 32,            /* bytes of code on the average: room for block numbers */
 	CODE_ROOM = 256 << 10,          /* bytes of code and of meta that any one translation fits in */
+	STAYED_MAX = 32,                /* so that the list is short: then cpus leave what they write to */
 	META_RATIO = 2,                 /* address space for meta, in sizes of the code cache */
 	DEFAULT_SIZE = 128 << 20,
 };
@@ -42,6 +43,7 @@ static struct {
 	GHashTable *pages;              /* guest page number -> GArray of Place: its blocks */
 	uint64_t recent_page;           /* the page last looked for, and what PAGES has of it */
 	GArray *recent_blocks;
+	GPtrArray *stayed;              /* forgotten regions that the cpu may have stayed in that wrote to their pages */
 	Place *order;                   /* blocks by rising code address */
 	atomic_uint norder;
 	unsigned order_cap;
@@ -129,6 +131,7 @@ bool cache_init(size_t size, bool executable, char **error)
 	cache.meta_end = cache.meta + size * META_RATIO;
 	cache_places = cache.meta;
 	block_table_init();
+	cache.stayed = g_ptr_array_new();
 	cache.pages = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)g_array_unref);
 	cache.order_cap = size / SMALLEST_BLOCK;
 	cache.order = mmap(NULL, cache.order_cap * sizeof *cache.order, PROT_READ | PROT_WRITE,
@@ -321,6 +324,7 @@ void cache_commit(struct CodeBuffer *buf, struct Block *block)
 
 void cache_revive(struct Block *block)
 {
+	g_ptr_array_remove_fast(cache.stayed, block);
 	enter(block);
 	cache.statistics.revivals++;
 }
@@ -373,14 +377,21 @@ static void forget_jump(struct Cpu *cpu, const struct Block *block)
 		__atomic_store_n(&jump->tag, jump_none(index), __ATOMIC_SEQ_CST);
 }
 
-/* CPU enters BLOCK no more, and does not stay in it: a region may go round for ever. This thread's leaves it when it looks for what it has written. */
+/* CPU enters BLOCK no more, and does not stay in it: a region may go round for ever. This thread's may stay: it leaves when it looks for what it has written, or somebody else
+ * changes the code. */
 static void keep_out(struct Cpu *cpu, void *data)
 {
 	const struct Block *block = data;
 
 	forget_jump(cpu, block);
 	/* who begins to run after this look does not find the block */
-	if (block->region && !block->lingers && cpu != cpu_current() && __atomic_load_n(&cpu->running, __ATOMIC_SEQ_CST))
+	if (!block->region || block->lingers || !__atomic_load_n(&cpu->running, __ATOMIC_SEQ_CST))
+		return;
+	if (cpu == cpu_current() && g_ptr_array_find(cache.stayed, block, NULL))
+		return;
+	if (cpu == cpu_current() && cache.stayed->len < STAYED_MAX)
+		g_ptr_array_add(cache.stayed, (void *)block);
+	else
 		cpu_interrupt(cpu);
 }
 
@@ -445,6 +456,32 @@ static void forget_page(uint64_t page)
 	translator.env->code_dropped(page << PAGE_BITS);
 }
 
+static bool is_in_pages(const struct Block *block, uint64_t first, uint64_t last)
+{
+	uint64_t pages[BLOCK_PAGES];
+
+	for (unsigned i = kept_pages(block, pages); i-- > 0;)
+		if (pages[i] >= first && pages[i] <= last)
+			return true;
+	return false;
+}
+
+/* Makes cpus leave forgotten regions of pages FIRST to LAST that they have stayed in; if REFRESH, those whose code differs. */
+static void drive_out_stayed(uint64_t first, uint64_t last, bool refresh)
+{
+	bool inside = cpu_current() && cpu_current()->running;
+
+	for (unsigned i = cache.stayed->len; i-- > 0;) {
+		struct Block *block = g_ptr_array_index(cache.stayed, i);
+		if (!is_in_pages(block, first, last) || (refresh && kept_matches(block)))
+			continue;
+		cpu_for_each(keep_out, block);
+		/* it may be this cpu that stays there */
+		if (!inside)
+			g_ptr_array_remove_index_fast(cache.stayed, i);
+	}
+}
+
 /* The pages of [FIRST, LAST] that hold code, by looking at all that do. Ends with page ~0. */
 static GArray *pages_in_range(uint64_t first, uint64_t last)
 {
@@ -469,6 +506,7 @@ void cache_invalidate(uint64_t addr, uint64_t len)
 
 	cache_lock();
 	cache.changes++;
+	drive_out_stayed(first, last, false);
 	if (last - first < 64) {
 		for (uint64_t page = first; page <= last; page++)
 			if (blocks_of(page))
@@ -503,6 +541,7 @@ void cache_refresh(uint64_t addr, uint64_t len)
 	if (!len || !cache.pages)
 		return;
 	cache_lock();
+	drive_out_stayed(first, last, true);
 	if (last - first < 64) {
 		for (uint64_t page = first; page <= last; page++) {
 			/* backwards, because what goes has its place taken by the last one */
@@ -537,6 +576,7 @@ void cache_flush(void)
 	for (unsigned i = 0; i < pages->len; i++)
 		forget_page(g_array_index(pages, uint64_t, i));
 	g_array_free(pages, TRUE);
+	g_ptr_array_set_size(cache.stayed, 0);  /* all leave for what comes below */
 	kept_clear();
 	cache.generation++;
 	cache.changes++;
@@ -563,6 +603,7 @@ void cache_flush_all(void)
 		translator.env->code_dropped(((uintptr_t)key - 1) << PAGE_BITS);
 	cache.recent_blocks = NULL;
 	g_hash_table_remove_all(cache.pages);
+	g_ptr_array_set_size(cache.stayed, 0);
 	kept_clear();
 	block_table_clear();
 	atomic_store(&cache.norder, 0);
