@@ -23,7 +23,8 @@ struct Code {
 void decode_fetch(struct Code *code, uint64_t pc, unsigned max_insns);
 
 /* Appends the guest instructions of CODE to IR, at most MAX_INSNS, up to the end of the block or of the page; always ends with an OPF_EXIT instruction. COUNTED: direct
- * branches backwards count how often they are reached (HEAT), indirect jumps where they lead if that has been asked for (sites.h), and the block its executions (census.h). Returns the number of bytes covered: 0 if there is not one whole instruction. */
+ * branches backwards count how often they are reached (HEAT), indirect jumps where they lead if that has been asked for (sites.h), and the block its executions
+ * (census.h). Returns the number of bytes covered: 0 if there is not one whole instruction. */
 size_t decode_block(struct Ir *ir, struct Code *code, unsigned max_insns, bool counted);
 
 #endif

@@ -2,7 +2,8 @@
 /* How much the instructions of a unit count: those in loops are executed more often.
  *
  * A region begins wherever it got hot, mostly in its innermost loop; its pieces overlap, and what is called stands behind the call. So neither the order nor what leads to what shows
- * how its loops nest, and the unit is walked instead: branches that lead back in the guest's code are mostly taken, those out of what such a branch leads back over mostly not, those that leave the unit
+ * how its loops nest, and the unit is walked instead: branches that lead back in the guest's code are mostly taken, those out of what such a branch leads back over
+ * mostly not, those that leave the unit
  * seldom, others half the time. Counted is what passes of a flow that comes in once, in so many rounds that inner loops have had theirs. */
 #include "translator/loops.h"
 

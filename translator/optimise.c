@@ -3,7 +3,8 @@
  *
  * Forward, each variable has a version that counts its assignments. What is known of a variable (that it equals a constant or another
  * variable, and which instruction defined it) holds while the versions written down with it are current; everything is forgotten at a
- * LABEL, but for constants that all ways to it bring (constants.c finds those of ways that come later), and what is known of globals at a call that writes them. An instruction that overwrites its own operand (x = x << 48) hides what it was
+ * LABEL, but for constants that all ways to it bring (constants.c finds those of ways that come later), and what is known of globals at a call that writes them. An
+ * instruction that overwrites its own operand (x = x << 48) hides what it was
  * made of; if the next one overwrites that result (x = x >> 48), the two are looked at together, and the first goes if the second can do without.
  *
  * Between the two, additions to one per-cpu slot become one where nothing can tell.

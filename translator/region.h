@@ -12,7 +12,8 @@ bool region_head(uint64_t pc, uint32_t key, struct Arena *arena, uint64_t *head)
 /* Appends to the empty unit IR the blocks that lead from its pc by direct branches, and through small functions that they call, back to it, with the branches
  * between them inside the unit. *SIZE tells how many guest bytes it stands for. Returns false if there is no such loop, it is too large, or the branch at BRANCH that
  * was found hot is no part of it: then an indirect jump that goes to many places or the call of a large function lies on the way that the guest really takes; or, with *LATER,
- * if it is not known yet where such a jump leads to on CPU, or which of its many blocks are executed (census.h), but will be when the branch is hot again. SCRATCH is for the search. Under the translation lock. */
+ * if it is not known yet where such a jump leads to on CPU, or which of its many blocks are executed (census.h), but will be when the branch is hot again. SCRATCH
+ * is for the search. Under the translation lock. */
 bool region_decode(struct Ir *ir, struct Arena *scratch, struct Cpu *cpu, uint64_t branch, uint32_t *size, bool *later);
 
 /* Remembers that the loop of HEAD is no region, forgets that, and tells whether it is known (it may have been forgotten since). Under the translation lock. */
