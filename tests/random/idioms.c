@@ -204,10 +204,10 @@ static void put_two_sides(void)
 	put_r(0, 0, functs[below(4)], d, d, reg());
 }
 
-/* A loop of as many rounds as a constant says. */
+/* A loop of as many rounds as a constant says; of less than 32 whatever who comes into its middle brings. */
 static void put_counted_loop(void)
 {
-	unsigned n = 1 + below(6), up = below(2), word = below(2), counter = 15, rounds = 1 + below(18), cond = up ? 1 + 3 * below(2) : 1;
+	unsigned n = 1 + below(6), up = below(2), word = below(2), counter = 15, rounds = 1 + below(18);
 
 	put(i_type(0x13, 0, counter, 0, up ? -(int)rounds : (int)rounds), 4);
 	put_side(n, reg(), 3);
@@ -216,8 +216,9 @@ static void put_counted_loop(void)
 	else
 		put_r(0, 0, 4, reg(), reg(), counter);
 	put(i_type(word ? 0x1b : 0x13, 0, counter, counter, up ? 1 : -1), 4);
-	uint32_t back = -4 * (n + 2);
-	put(0x63 | cond << 12 | counter << 15 | (back >> 12 & 1) << 31 | (back >> 5 & 63) << 25 | (back >> 1 & 15) << 8 | (back >> 11 & 1) << 7, 4);
+	put(i_type(0x13, 7, counter, counter, 31), 4);          /* andi */
+	uint32_t back = -4 * (n + 3);
+	put(0x63 | 1 << 12 | counter << 15 | (back >> 12 & 1) << 31 | (back >> 5 & 63) << 25 | (back >> 1 & 15) << 8 | (back >> 11 & 1) << 7, 4);
 }
 
 void put_idiom(void)
